@@ -1,0 +1,48 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type { Counter, Gauge }
+
+/** What the service counts, for Prometheus. Names and labels are part of the interface. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Metrics of one service in one process; nothing is shared between two of them. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'auth_http_request_seconds',
+      help: 'Requests by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers,
+    }),
+    refreshExchanges: new Counter({
+      name: 'auth_refresh_exchanges_total',
+      help: 'Refresh tokens presented, by what they turned out to be',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    letters: new Counter({
+      name: 'auth_letters_total',
+      help: 'Attempts to deliver a letter, by outcome: sent, retried, undeliverable, given_up',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    mailDegraded: new Gauge({ name: 'auth_mail_degraded', help: '1 while the mail server is in trouble', registers }),
+    /** Lets a gauge follow what password hashing is doing. */
+    watchHashing(lanes: { readonly waiting: number; readonly running: number; readonly refused: number }) {
+      new Gauge({
+        name: 'auth_password_hashes',
+        help: 'Password hashes that wait, that run, and that were refused since the start',
+        labelNames: ['state'],
+        registers,
+        collect() {
+          for (const state of ['waiting', 'running', 'refused'] as const) this.set({ state }, lanes[state])
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * A fault that only the operator can mend. It ends the start with exit code 1 and is shown without a stack trace.
+ *
+ * The three parts are arguments of their own so that none is forgotten.
+ */
+export class OperatorError extends Error {
+  override name = 'OperatorError'
+
+  /**
+   * @param fault.needed what the service needs here
+   * @param fault.found what it met instead; never a secret
+   * @param fault.remedy what the operator can do about it, as a command or a setting where there is one
+   */
+  constructor(fault: { needed: string; found: string; remedy: string }, options?: ErrorOptions) {
+    super(`Needed: ${fault.needed}\nFound:  ${fault.found}\nDo:     ${fault.remedy}`, options)
+  }
+}
