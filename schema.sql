@@ -1,0 +1,131 @@
+-- Generated from migrations/ by npm run schema; the test suite compares it with every database.
+CREATE OR REPLACE FUNCTION public.auth_now()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select now() $function$;
+
+create table account (
+  id uuid not null,
+  email text not null,
+  status text not null default 'unconfirmed'::text,
+  password_phc text not null,
+  password_pepper text not null,
+  password_version smallint not null,
+  locale text not null,
+  revision integer not null default 1,
+  created_at timestamp with time zone not null default auth_now(),
+  confirmed_at timestamp with time zone,
+  superseded_at timestamp with time zone,
+  constraint account_pkey PRIMARY KEY (id),
+  constraint account_confirmed_when_usable CHECK (((status = 'unconfirmed'::text) = (confirmed_at IS NULL))),
+  constraint account_status_check CHECK ((status = ANY (ARRAY['unconfirmed'::text, 'active'::text, 'disabled'::text]))),
+  constraint account_superseded_only_unconfirmed CHECK (((superseded_at IS NULL) OR (status = 'unconfirmed'::text)))
+);
+CREATE UNIQUE INDEX account_confirmed_email ON public.account USING btree (email) WHERE (confirmed_at IS NOT NULL);
+CREATE INDEX account_email ON public.account USING btree (email, created_at);
+CREATE INDEX account_pepper ON public.account USING btree (password_pepper);
+CREATE INDEX account_unconfirmed ON public.account USING btree (created_at) WHERE (confirmed_at IS NULL);
+comment on table account is 'One row per sign-up; several unconfirmed ones may bear one address, one confirmed at the most';
+comment on column account.email is 'In canonical form: answers, comparisons and RCPT TO use exactly this';
+comment on column account.password_phc is 'argon2id over the peppered, NFKC-normalised password, as a PHC string';
+comment on column account.password_pepper is 'Id of the secret key that the pepper was derived from';
+comment on column account.password_version is 'Version of the normalisation that the password went through';
+comment on column account.locale is 'BCP 47 tag that letters follow';
+comment on column account.revision is 'Raised by whatever must end sessions; a session starts only from the revision its password was verified against';
+comment on column account.superseded_at is 'When another account of the same address was confirmed; this one never can be';
+
+create table confirmation_letter (
+  id uuid not null,
+  account_id uuid,
+  address text,
+  sign_up boolean not null,
+  requested_at timestamp with time zone not null default auth_now(),
+  sent_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  failure text,
+  constraint confirmation_letter_pkey PRIMARY KEY (id),
+  constraint confirmation_letter_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
+  constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL))),
+  constraint confirmation_letter_to_somebody CHECK (((account_id IS NULL) <> (address IS NULL)))
+);
+CREATE INDEX confirmation_letter_account ON public.confirmation_letter USING btree (account_id, requested_at DESC);
+CREATE INDEX confirmation_letter_failed ON public.confirmation_letter USING btree (failed_at) WHERE (failed_at IS NOT NULL);
+CREATE INDEX confirmation_letter_requested ON public.confirmation_letter USING btree (requested_at);
+CREATE UNIQUE INDEX confirmation_letter_sign_up ON public.confirmation_letter USING btree (account_id) WHERE sign_up;
+comment on table confirmation_letter is 'One row per letter that was asked for; its token is derived from its id and stored nowhere';
+comment on column confirmation_letter.address is 'What was asked for, until the worker has found the account';
+comment on column confirmation_letter.sign_up is 'The letter that the sign-up itself asked for';
+comment on column confirmation_letter.sent_at is 'When the mail server took the letter';
+comment on column confirmation_letter.expires_at is 'Until when its link is good';
+comment on column confirmation_letter.failed_at is 'When delivery was given up';
+comment on column confirmation_letter.failure is 'What the mail server said, without the address';
+
+create table migration (
+  number integer not null,
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint migration_pkey PRIMARY KEY (number)
+);
+
+create table secret_key (
+  id text not null,
+  check_value bytea not null,
+  seen_at timestamp with time zone not null default auth_now(),
+  constraint secret_key_pkey PRIMARY KEY (id)
+);
+comment on table secret_key is 'Which secret keys this database was used with; holds no key';
+comment on column secret_key.check_value is 'Derived from the key, so that a wrong key of the same id is noticed at the start';
+
+create table session (
+  id uuid not null,
+  account_id uuid not null,
+  amr text not null,
+  created_at timestamp with time zone not null default auth_now(),
+  expires_at timestamp with time zone not null,
+  idle_expires_at timestamp with time zone not null,
+  generation integer not null default 1,
+  predecessor integer,
+  rotated_at timestamp with time zone not null default auth_now(),
+  grace_floor integer not null default 1,
+  grace_floor_recent integer not null default 1,
+  token_key text not null,
+  ended_at timestamp with time zone,
+  end_reason text,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
+  constraint session_end_reason_check CHECK ((end_reason = ANY (ARRAY['revoked'::text, 'reused'::text]))),
+  constraint session_ended_for_a_reason CHECK (((ended_at IS NULL) = (end_reason IS NULL)))
+) with (fillfactor=75);
+CREATE INDEX session_account ON public.session USING btree (account_id);
+CREATE INDEX session_ended ON public.session USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX session_expires ON public.session USING btree (expires_at);
+comment on table session is 'One row per sign-in; a refresh updates it in place, so nothing it updates may be in an index (HOT)';
+comment on column session.amr is 'How the person authenticated, RFC 8176 values separated by spaces';
+comment on column session.expires_at is 'The absolute end';
+comment on column session.idle_expires_at is 'The end unless the session is used before';
+comment on column session.generation is 'Generation of the current refresh token';
+comment on column session.predecessor is 'Generation that was traded in for the current one';
+comment on column session.rotated_at is 'When the current refresh token was made';
+comment on column session.grace_floor is 'Lowest generation in grace during the grace period in which rotated_at lies';
+comment on column session.grace_floor_recent is 'Lowest generation traded in during that same period, in grace during the next';
+comment on column session.token_key is 'Id of the secret key that the current refresh token was made with';
+
+create table signing_key (
+  id text not null,
+  algorithm text not null,
+  public_jwk jsonb not null,
+  sealed_private_key bytea not null,
+  sealed_with text not null,
+  created_at timestamp with time zone not null default auth_now(),
+  signs_from timestamp with time zone,
+  constraint signing_key_pkey PRIMARY KEY (id),
+  constraint signing_key_algorithm_check CHECK ((algorithm = ANY (ARRAY['ES256'::text, 'EdDSA'::text, 'RS256'::text])))
+);
+comment on table signing_key is 'The key with the latest signs_from that has come signs access tokens';
+comment on column signing_key.id is 'kid: JWK thumbprint, RFC 7638';
+comment on column signing_key.sealed_private_key is 'PKCS #8, sealed with AES-256-GCM';
+comment on column signing_key.sealed_with is 'Id of the secret key that sealed it';
+comment on column signing_key.signs_from is 'Null for the next key, which is published before its time';
