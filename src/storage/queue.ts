@@ -1,0 +1,160 @@
+import type { PGlite } from '@electric-sql/pglite'
+import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobResult, PgBoss } from 'pg-boss'
+import { type Static, type TObject, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Logger } from '../log.ts'
+import { type DatabaseTransaction, refuseInsideTransaction } from './database.ts'
+
+/** A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret. */
+export type MessageKind<Fields extends TObject = TObject> = {
+  readonly name: string
+  readonly version: number
+  readonly schema: Fields
+}
+
+/** @param fields ids only: whoever consumes the message reads the truth from the database */
+export function defineMessage<Fields extends TObject>(
+  name: string,
+  version: number,
+  fields: Fields,
+): MessageKind<Fields> {
+  const schema = Type.Object({ ...fields.properties, version: Type.Literal(version) }, { additionalProperties: false })
+  return { name, version, schema: schema as unknown as Fields }
+}
+
+/** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
+export type QueueBackend = { postgresUrl: string } | { pglite: PGlite }
+
+/** Messages between the modules, kept in the database, delivered at least once. */
+export type Queue = {
+  /** Sends a message with the transaction: it is there when that commits, and only then. */
+  send<Fields extends TObject>(
+    transaction: DatabaseTransaction,
+    kind: MessageKind<Fields>,
+    fields: Omit<Static<Fields>, 'version'>,
+  ): Promise<void>
+  /**
+   * Delivers messages of a kind to `work`, several at once. One that throws comes back later, with growing pauses of
+   * up to 5 minutes; one of another shape is parked at once, since no repetition would mend it.
+   */
+  consume<Fields extends TObject>(
+    kind: MessageKind<Fields>,
+    work: (fields: Static<Fields>) => Promise<void>,
+  ): Promise<void>
+  /** Throws when the queue cannot be reached. */
+  check(): Promise<void>
+  /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. */
+  stop(timeout: number): Promise<void>
+}
+
+const PARKED = 'parked' // messages of an unknown shape, for the operator to look at
+
+const RETRIES = {
+  retryLimit: 10_000, // whoever consumes gives up by time; this only bounds what goes wrong before
+  retryDelay: 1, // seconds, doubled at each retry, with jitter
+  retryBackoff: true,
+  retryDelayMax: 300, // seconds
+}
+
+const LEASE = {
+  expireInSeconds: 300,
+  heartbeatSeconds: 10, // a worker that died is noticed after so long
+}
+
+const RETENTION = {
+  retentionSeconds: 14 * 86_400,
+  deleteAfterSeconds: 86_400,
+}
+
+/** Opens the queue and makes sure that each kind of message has its place, in every process that sends or consumes. */
+export async function openQueue(options: {
+  backend: QueueBackend
+  kinds: readonly MessageKind[]
+  logger: Logger
+}): Promise<Queue> {
+  const { backend, kinds, logger } = options
+  const boss = new PgBoss({
+    ...backendOptions(backend),
+    useListenNotify: true,
+    schedule: false,
+    superviseIntervalSeconds: 5,
+    monitorIntervalSeconds: 5,
+    openTelemetry: { enabled: false },
+  })
+  boss.on('error', error => logger.warn({ err: error }, 'the queue met an error'))
+  boss.on('warning', warning => logger.debug({ warning }, 'the queue warns'))
+  await boss.start()
+  // Inside a transaction an unknown queue would be looked up outside of it: all are made before anything is sent.
+  await boss.createQueue(PARKED)
+  for (const { name } of kinds) await ensureQueue(boss, name)
+  if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
+
+  return {
+    async send(transaction, { name, version }, fields) {
+      await boss.send(name, { ...fields, version }, { db: fromKysely(transaction) })
+    },
+    async consume({ name, schema }, work) {
+      const deliver = async (job: Job<unknown>): Promise<JobResult> => {
+        if (!Value.Check(schema, job.data)) {
+          logger.error({ queue: name, job: job.id }, 'a message of an unknown shape was parked')
+          return { id: job.id, status: 'deadletter', output: { reason: 'unknown shape' } }
+        }
+        try {
+          await work(job.data as Static<typeof schema>)
+          return { id: job.id, status: 'completed' }
+        } catch (error) {
+          logger.warn({ queue: name, job: job.id, retry: job.retryCount, err: error }, 'a message will come again')
+          return { id: job.id, status: 'failed', output: { reason: (error as Error).name } }
+        }
+      }
+      await boss.work(
+        name,
+        {
+          batchSize: 10,
+          localConcurrency: 5,
+          burstWhenBatchFull: true,
+          pollingIntervalSeconds: 1,
+          notifyPollingIntervalSeconds: 1,
+          perJobResults: true,
+        },
+        jobs => Promise.all(jobs.map(deliver)),
+      )
+    },
+    async check() {
+      await boss.getDb().executeSql('select 1')
+    },
+    async stop(timeout) {
+      await boss.stop({ graceful: true, timeout })
+    },
+  }
+}
+
+function backendOptions(backend: QueueBackend) {
+  if ('postgresUrl' in backend) return { connectionString: backend.postgresUrl, max: 4 }
+  const inner = fromPglite(backend.pglite)
+  const db: NonNullable<ConstructorOptions['db']> = {
+    ...inner,
+    executeSql: (text, values) => {
+      refuseInsideTransaction()
+      return inner.executeSql(text, values)
+    },
+  }
+  return { db, backend: 'pglite' as const }
+}
+
+async function ensureQueue(boss: PgBoss, name: string): Promise<void> {
+  const options = { ...RETRIES, ...LEASE, ...RETENTION, notify: true, deadLetter: PARKED }
+  await boss.createQueue(name, options)
+  await boss.updateQueue(name, options) // creating one that is there changes nothing
+}
+
+// The embedded database has one process: whatever is in hand at its start was in the hand of one that died.
+async function releaseOrphans(boss: PgBoss, name: string): Promise<void> {
+  const orphans = (await boss.findJobs(name)).filter(({ state }) => state === 'active')
+  if (orphans.length > 0)
+    await boss.fail(
+      name,
+      orphans.map(({ id }) => id),
+      { reason: 'its process ended' },
+    )
+}
