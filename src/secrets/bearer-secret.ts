@@ -1,0 +1,65 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { PurposeKeys } from './key-ring.ts'
+
+const CHECKSUM_BYTES = 4
+
+/**
+ * A secret that proves itself: a payload and a MAC over it, so that a forged or garbled one is refused without asking
+ * the database, and nothing that yields one is stored.
+ *
+ * Written as `<prefix><key id>.<base64url of payload, MAC and CRC-32>`. The prefix and the checksum let secret
+ * scanners know one with certainty. The lengths leave no spare bits in the base64, so that each secret has one
+ * spelling.
+ */
+export class BearerSecret {
+  readonly #prefix: string
+  readonly #payloadBytes: number
+  readonly #macBytes: number
+  readonly #keys: PurposeKeys
+  readonly #pattern: RegExp
+
+  /** @param form.macBytes at least 16: 128 bits that cannot be guessed (RFC 6749 section 10.10) */
+  constructor(form: { prefix: string; payloadBytes: number; macBytes: number; keys: PurposeKeys }) {
+    const bytes = form.payloadBytes + form.macBytes + CHECKSUM_BYTES
+    if (bytes % 3 !== 0 || form.macBytes < 16)
+      throw new Error(`A secret of ${bytes} bytes would have more than one spelling`)
+    this.#prefix = form.prefix
+    this.#payloadBytes = form.payloadBytes
+    this.#macBytes = form.macBytes
+    this.#keys = form.keys
+    this.#pattern = new RegExp(`^${form.prefix}([A-Za-z0-9]{1,16})\\.([A-Za-z0-9_-]{${(bytes / 3) * 4}})$`)
+  }
+
+  /** The secret for this payload. The same payload and key give the same secret. */
+  make(payload: Buffer): string {
+    const { id, key } = this.#keys.current
+    const body = Buffer.concat([payload, this.#mac(payload, key)])
+    const checksum = Buffer.alloc(CHECKSUM_BYTES)
+    checksum.writeUInt32BE(crc32(body, crc32(this.#prefix + id)))
+    return `${this.#prefix}${id}.${Buffer.concat([body, checksum]).toString('base64url')}`
+  }
+
+  /** The payload of a genuine secret; undefined for anything else. */
+  open(secret: string): Buffer | undefined {
+    const [, id, encoded] = this.#pattern.exec(secret) ?? []
+    const key = id && this.#keys.byId(id)
+    if (!id || !encoded || !key) return undefined
+    const bytes = Buffer.from(encoded, 'base64url')
+    const body = bytes.subarray(0, -CHECKSUM_BYTES)
+    const payload = body.subarray(0, this.#payloadBytes)
+    const isGenuine = timingSafeEqual(this.#mac(payload, key), body.subarray(this.#payloadBytes))
+    return isGenuine && bytes.readUInt32BE(body.length) === crc32(body, crc32(this.#prefix + id)) ? payload : undefined
+  }
+
+  #mac(payload: Buffer, key: Buffer): Buffer {
+    return createHmac('sha256', key).update(payload).digest().subarray(0, this.#macBytes)
+  }
+}
+
+/** A UUID's 16 bytes. */
+export const uuidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex')
+
+/** The UUID of 16 bytes. */
+export const uuidOf = (bytes: Buffer): string =>
+  bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')

@@ -1,0 +1,28 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import type { PurposeKeys } from './key-ring.ts'
+
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/** Something sealed, and the id of the key that opens it. */
+export type Sealed = { sealed: Buffer; sealedWith: string }
+
+/**
+ * Seals with AES-256-GCM (NIST SP 800-38D): nonce, tag and ciphertext.
+ * @param label what is sealed, bound to it, so that one sealed thing cannot be put in another's place
+ */
+export function seal(keys: PurposeKeys, label: string, content: Buffer): Sealed {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', keys.current.key, nonce).setAAD(Buffer.from(label))
+  const ciphertext = Buffer.concat([cipher.update(content), cipher.final()])
+  return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]), sealedWith: keys.current.id }
+}
+
+/** @throws Error when the key is not configured, or the content or its label was changed */
+export function unseal(keys: PurposeKeys, label: string, { sealed, sealedWith }: Sealed): Buffer {
+  const key = keys.byId(sealedWith)
+  if (!key) throw new Error(`${label} is sealed with the secret key ${sealedWith}, which is not configured`)
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES))
+  decipher.setAAD(Buffer.from(label)).setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES))
+  return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()])
+}
