@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { hash as argon2Hash, verify as argon2Verify, hashSync, type Options, parseOptions } from '@node-rs/argon2'
+import type { HashingLanes } from './hashing-lanes.ts'
+import { NORMALIZATION_VERSION, type NormalizedPassword } from './password-policy.ts'
+
+const PEPPER_BYTES = 32 // 256 bits
+
+/** The cost of a hash (RFC 9106 section 3.1). */
+export type HashParameters = {
+  /** KiB */
+  memoryCost: number
+  /** passes */
+  timeCost: number
+  /** threads */
+  parallelism: number
+}
+
+// OWASP Password Storage Cheat Sheet, the first argon2id choice with 19 MiB.
+const CURRENT_PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }
+
+/** What is stored for a password. Without the pepper, which is not stored, it cannot be tried against guesses. */
+export type PasswordRecord = {
+  /** argon2's own string with its parameters and salt. */
+  phc: string
+  /** The id of the key from which the pepper was derived. */
+  pepper: string
+  /** The `NORMALIZATION_VERSION` of the password that was hashed. */
+  version: number
+}
+
+/** The keys that passwords are peppered with, 32 bytes each: that of new hashes, and those of older ones. */
+export type Peppers = {
+  current: { id: string; key: Buffer }
+  byId(id: string): Buffer | undefined
+}
+
+/** What verifying found; `outdated` says that the matching password should be hashed anew. */
+export type Verification = { matches: true; outdated: boolean } | { matches: false; outdated: false }
+
+/**
+ * Hashes and verifies passwords in the {@link HashingLanes}.
+ *
+ * `network` is whose turn in the lanes it takes, `signal` drops it while it waits; both methods throw as
+ * `HashingLanes.run` does. Never call them inside a transaction: they wait for their turn.
+ */
+export type PasswordHasher = {
+  /** Hashes a password with a salt of its own, the current pepper and the current parameters. */
+  hash(password: NormalizedPassword, network: string, signal?: AbortSignal): Promise<PasswordRecord>
+
+  /**
+   * Verifies a password.
+   *
+   * @param record what is stored, or undefined for an account that does not exist: it never matches and costs as much
+   * @throws {Error} when the record is not argon2's, or its pepper's key is no longer configured: a fault of
+   * the configuration or of the data, which must not look like a wrong password
+   */
+  verify(
+    password: NormalizedPassword,
+    record: PasswordRecord | undefined,
+    network: string,
+    signal?: AbortSignal,
+  ): Promise<Verification>
+}
+
+/**
+ * Makes the hasher. The pepper enters argon2id as its secret value (RFC 9106 section 3.1, parameter K), so that a
+ * stolen database alone verifies nothing (NIST SP 800-63B-4 section 3.1.1.2).
+ *
+ * Unknown accounts are verified against a record made here, with the current parameters. Accounts whose record is still
+ * of older parameters answer at the older speed until their next sign-in.
+ *
+ * It computes one hash before it returns, about as long as any other.
+ */
+export function createPasswordHasher({
+  peppers,
+  lanes,
+  parameters = CURRENT_PARAMETERS,
+}: {
+  peppers: Peppers
+  lanes: HashingLanes
+  parameters?: HashParameters
+}): PasswordHasher {
+  const { current } = peppers
+  if (current.key.length !== PEPPER_BYTES) {
+    throw new Error(`the pepper "${current.id}" must be of ${PEPPER_BYTES} bytes, found ${current.key.length}`)
+  }
+  const options: Options = { ...parameters, secret: current.key }
+  const nobody = recordOf(hashSync(randomBytes(32), options))
+
+  function recordOf(phc: string): PasswordRecord {
+    return { phc, pepper: current.id, version: NORMALIZATION_VERSION }
+  }
+
+  function pepperOf(record: PasswordRecord): Buffer {
+    if (record.pepper === current.id) return current.key
+    const key = peppers.byId(record.pepper)
+    if (key) return key
+    throw new Error(
+      `Needed: the secret key "${record.pepper}", which a stored password was made with\n` +
+        `Found:  secret keys without it, "${current.id}" the first\n` +
+        'Do:     put it back behind the first key in AUTH_SECRET_KEY',
+    )
+  }
+
+  function isOutdated(record: PasswordRecord): boolean {
+    const made = parametersOf(record)
+    return (
+      record.pepper !== current.id ||
+      record.version < NORMALIZATION_VERSION ||
+      made.memoryCost < parameters.memoryCost ||
+      made.timeCost < parameters.timeCost ||
+      made.parallelism < parameters.parallelism
+    )
+  }
+
+  return {
+    async hash(password, network, signal) {
+      return recordOf(await lanes.run(network, () => argon2Hash(password, options), signal))
+    },
+
+    async verify(password, record, network, signal) {
+      const verified = record ?? nobody
+      const secret = pepperOf(verified)
+      const outdated = isOutdated(verified)
+      const matches = await lanes.run(network, () => argon2Verify(verified.phc, password, { secret }), signal)
+      return matches && record !== undefined ? { matches, outdated } : { matches: false, outdated: false }
+    },
+  }
+}
+
+// The stored string stays out of the message, and so does argon2's own error: logs are no place for hashes.
+function parametersOf(record: PasswordRecord): HashParameters {
+  if (record.phc.startsWith('$argon2id$v=19$')) {
+    try {
+      return parseOptions(record.phc)
+    } catch {}
+  }
+  throw new Error('a stored password is not an argon2id hash of version 19')
+}
