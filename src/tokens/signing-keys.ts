@@ -1,0 +1,165 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, type JWK } from 'jose'
+import type { PurposeKeys } from '../secrets/key-ring.ts'
+import { seal, unseal } from '../secrets/sealing.ts'
+import { type Database, type DatabaseTransaction, inTransaction } from '../storage/database.ts'
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './signing-algorithms.ts'
+import {
+  allSigningKeys,
+  deleteOutlivedSigningKeys,
+  deleteSigningKey,
+  hasSignedFor,
+  insertSigningKey,
+  lockSigningKeys,
+  resealSigningKey,
+  type StoredSigningKey,
+  scheduleSigningKey,
+} from './signing-key-store.ts'
+
+const ROTATED_AFTER = 90 * 86_400 // seconds
+
+export type SigningKeysOptions = {
+  database: Database
+  /** What private keys are sealed with in the database. */
+  sealing: PurposeKeys
+  algorithm: SigningAlgorithm
+  /** Seconds; a key stays as long as what it signed. */
+  accessTokenTtl: number
+}
+
+export type CurrentSigningKey = { id: string; algorithm: SigningAlgorithm; privateKey: KeyObject }
+
+/**
+ * The keys that sign access tokens.
+ *
+ * There is always a next one, published in the JWKS before its time, so that no verifier ever meets a token whose key
+ * it could not have fetched. A rotation only gives the next key its hour; who plays which part follows from the hours.
+ */
+export class SigningKeys {
+  readonly #options: SigningKeysOptions
+  #current!: CurrentSigningKey
+  #published: readonly JWK[] = []
+  #verification = createLocalJWKSet({ keys: [] })
+
+  private constructor(options: SigningKeysOptions) {
+    this.#options = options
+  }
+
+  /** Makes the first keys where there are none, and loads them. */
+  static async open(options: SigningKeysOptions): Promise<SigningKeys> {
+    const keys = new SigningKeys(options)
+    await keys.maintain()
+    return keys
+  }
+
+  /** The key that signs now. */
+  get current(): CurrentSigningKey {
+    return this.#current
+  }
+
+  /** What verifiers need, as a JWK Set (RFC 7517 section 5): public members only. */
+  get jwks(): { keys: readonly JWK[] } {
+    return { keys: this.#published }
+  }
+
+  /** Finds the published key that a token names, for `jwtVerify`. */
+  get verification(): ReturnType<typeof createLocalJWKSet> {
+    return this.#verification
+  }
+
+  /** The algorithms of the published keys; no other is accepted. */
+  get algorithms(): string[] {
+    return [...new Set(this.#published.map(({ alg }) => alg as string))]
+  }
+
+  /** Rotates when it is time, drops what nobody needs any more, and loads what other processes did. Every minute. */
+  async maintain(): Promise<void> {
+    await inTransaction(this.#options.database, async transaction => {
+      await lockSigningKeys(transaction)
+      await this.#ensureKeys(transaction)
+      await this.#rotateWhenDue(transaction)
+      await deleteOutlivedSigningKeys(transaction, this.#options.accessTokenTtl)
+      await this.#reseal(transaction)
+    })
+    await this.#load()
+  }
+
+  /**
+   * Lets the next key sign: once every verifier can know it, 15 minutes after it was published.
+   * @param dropCurrent for a key that leaked: the next one signs at once and the current one leaves the JWKS, so that
+   *   access tokens that it signed are refused as soon as verifiers fetch the set again
+   */
+  async rotate({ dropCurrent }: { dropCurrent: boolean }): Promise<void> {
+    await inTransaction(this.#options.database, async transaction => {
+      await lockSigningKeys(transaction)
+      const [next, current] = await this.#ensureKeys(transaction)
+      await scheduleSigningKey(transaction, next.id, dropCurrent ? 'at once' : 'once known')
+      if (dropCurrent) await deleteSigningKey(transaction, current.id)
+      await this.#generate(transaction)
+    })
+    await this.#load()
+  }
+
+  async #ensureKeys(transaction: DatabaseTransaction): Promise<[next: StoredSigningKey, current: StoredSigningKey]> {
+    const keys = await allSigningKeys(transaction)
+    const current = keys.find(({ role }) => role === 'current')
+    const next = keys.find(({ role, signsFrom }) => role === 'next' && signsFrom === null)
+    if (current && next) return [next, current]
+    if (!current) await this.#generate(transaction, { signsNow: true })
+    if (!next) await this.#generate(transaction)
+    return this.#ensureKeys(transaction)
+  }
+
+  async #rotateWhenDue(transaction: DatabaseTransaction): Promise<void> {
+    const [next, current] = await this.#ensureKeys(transaction)
+    const keys = await allSigningKeys(transaction)
+    const latest = keys.find(({ role, signsFrom }) => role === 'next' && signsFrom !== null) ?? current
+    const algorithmChanged = latest.algorithm !== this.#options.algorithm
+    if (next.algorithm !== this.#options.algorithm) {
+      await deleteSigningKey(transaction, next.id) // it has never signed
+      await this.#generate(transaction)
+    }
+    const isDue = latest === current && (await hasSignedFor(transaction, current.id, ROTATED_AFTER))
+    if (!algorithmChanged && !isDue) return
+    const [successor] = await this.#ensureKeys(transaction)
+    await scheduleSigningKey(transaction, successor.id, 'once known')
+    await this.#generate(transaction)
+  }
+
+  async #generate(transaction: DatabaseTransaction, { signsNow = false } = {}): Promise<void> {
+    const { algorithm, sealing } = this.#options
+    const { privateKey, publicKey } = await SIGNING_ALGORITHMS[algorithm].generate()
+    const jwk = await exportJWK(publicKey)
+    const id = await calculateJwkThumbprint(jwk)
+    const { sealed, sealedWith } = seal(sealing, labelOf(id), privateKey.export({ type: 'pkcs8', format: 'der' }))
+    const publicJwk = { ...jwk, kid: id, alg: algorithm, use: 'sig' }
+    await insertSigningKey(transaction, { id, algorithm, publicJwk, sealedPrivateKey: sealed, sealedWith }, signsNow)
+  }
+
+  async #reseal(transaction: DatabaseTransaction): Promise<void> {
+    const { sealing } = this.#options
+    for (const key of await allSigningKeys(transaction)) {
+      if (key.sealedWith === sealing.current.id) continue
+      const { sealed, sealedWith } = seal(sealing, labelOf(key.id), this.#unseal(key))
+      await resealSigningKey(transaction, key.id, sealed, sealedWith)
+    }
+  }
+
+  async #load(): Promise<void> {
+    const keys = await allSigningKeys(this.#options.database)
+    const current = keys.find(({ role }) => role === 'current')
+    if (!current) throw new Error('No signing key is current')
+    if (this.#current?.id !== current.id) {
+      const privateKey = createPrivateKey({ key: this.#unseal(current), format: 'der', type: 'pkcs8' })
+      this.#current = { id: current.id, algorithm: current.algorithm, privateKey }
+    }
+    this.#published = keys.map(({ publicJwk }) => publicJwk)
+    this.#verification = createLocalJWKSet({ keys: [...this.#published] })
+  }
+
+  #unseal({ id, sealedPrivateKey, sealedWith }: StoredSigningKey): Buffer {
+    return unseal(this.#options.sealing, labelOf(id), { sealed: Buffer.from(sealedPrivateKey), sealedWith })
+  }
+}
+
+const labelOf = (id: string) => `signing key ${id}`
