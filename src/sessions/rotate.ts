@@ -1,0 +1,114 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../storage/database.ts'
+import type { RefreshTokenContent } from './refresh-token.ts'
+
+/**
+ * What a presented refresh token turned out to be:
+ * - `current`: it was traded in, and its successor is the current token now
+ * - `repeated`: it was traded in before, within the grace; the current token stays
+ * - `answer_lost`: the predecessor came back later, so its successor never arrived; that one is skipped
+ * - `reused`: somebody else went past it, which means theft; the session has ended
+ * - `revoked`, `expired`: the session had ended before
+ */
+export type Verdict = 'current' | 'repeated' | 'answer_lost' | 'reused' | 'revoked' | 'expired'
+
+export type Rotation = {
+  sessionId: string
+  verdict: Verdict
+  /** Generation of the current token, after this. */
+  generation: number
+  accountId: string
+  authenticatedAt: Date
+  amr: string
+}
+
+export type RotationSettings = {
+  /** Seconds; see `AUTH_REFRESH_GRACE`. */
+  grace: number
+  /** Seconds. */
+  idleTtl: number
+  /** Id of the secret key that new tokens are made with. */
+  tokenKey: string
+}
+
+/**
+ * Judges and trades in refresh tokens, all in one statement and one commit, at most one a session.
+ *
+ * Time is cut into grace periods. A row remembers two marks: the lowest generation that is in grace during the period
+ * in which its current token was made, and the lowest that will be during the next. So each token that was traded in
+ * is in grace for one to two periods, however many came after it, with two integers a row. A skipped token is never
+ * in grace: skipping lifts both marks past it.
+ *
+ * Rows are locked in the order of their ids, so that batches of several processes cannot wait for one another in a
+ * circle. No column that changes is in an index, so PostgreSQL updates in place (HOT); only a theft touches one.
+ *
+ * @returns one rotation for each session that exists
+ */
+export async function rotate(
+  db: Queryable,
+  presented: readonly RefreshTokenContent[],
+  { grace, idleTtl, tokenKey }: RotationSettings,
+): Promise<Rotation[]> {
+  const ids = presented.map(({ sessionId }) => sessionId)
+  const generations = presented.map(({ generation }) => generation)
+  const { rows } = await sql<Rotation>`
+    with presented as (
+      select id, shown from unnest(${ids}::uuid[], ${generations}::bigint[]) as token (id, shown)
+    ), locked as materialized (
+      select session.*, presented.shown,
+        floor(extract(epoch from auth_now()) / ${sql.lit(grace)})
+          - floor(extract(epoch from rotated_at) / ${sql.lit(grace)}) as periods_since
+      from session join presented using (id)
+      order by session.id
+      for update of session
+    ), floored as (
+      select *,
+        case when periods_since <= 0 then grace_floor when periods_since = 1 then grace_floor_recent else generation end
+          as floor_now
+      from locked
+    ), judged as materialized (
+      select *,
+        case
+          when end_reason is not null then end_reason
+          when auth_now() >= least(expires_at, idle_expires_at) then 'expired'
+          when shown >= generation then 'current'
+          when shown = predecessor and auth_now() - rotated_at <= make_interval(secs => ${sql.lit(grace)})
+            then 'repeated'
+          when shown = predecessor then 'answer_lost'
+          when shown >= floor_now then 'repeated'
+          else 'reused'
+        end as verdict
+      from floored
+    ), changed as (
+      update session set
+        generation = case judged.verdict
+          when 'current' then judged.shown + 1 when 'answer_lost' then judged.generation + 1
+          else session.generation end,
+        predecessor = case judged.verdict when 'current' then judged.shown else session.predecessor end,
+        rotated_at = case judged.verdict when 'reused' then session.rotated_at else auth_now() end,
+        idle_expires_at = case judged.verdict when 'reused' then session.idle_expires_at
+          else auth_now() + make_interval(secs => ${sql.lit(idleTtl)}) end,
+        token_key = case judged.verdict when 'reused' then session.token_key else ${tokenKey} end,
+        grace_floor = case
+          when judged.verdict = 'reused' then session.grace_floor
+          when judged.verdict = 'answer_lost' then judged.generation + 1
+          when judged.shown > judged.generation then judged.shown
+          else least(judged.floor_now, judged.shown) end,
+        grace_floor_recent = case
+          when judged.verdict = 'reused' then session.grace_floor_recent
+          when judged.verdict = 'answer_lost' then judged.generation + 1
+          when judged.shown > judged.generation then judged.shown
+          when judged.periods_since <= 0 then session.grace_floor_recent
+          else judged.shown end,
+        ended_at = case judged.verdict when 'reused' then auth_now() end,
+        end_reason = case judged.verdict when 'reused' then 'reused' end
+      from judged
+      where session.id = judged.id and session.ended_at is null
+        and judged.verdict in ('current', 'answer_lost', 'reused')
+      returning session.id, session.generation
+    )
+    select judged.id as "sessionId", judged.verdict, coalesce(changed.generation, judged.generation) as generation,
+      judged.account_id as "accountId", judged.created_at as "authenticatedAt", judged.amr
+    from judged left join changed using (id)`.execute(db)
+  return rows
+}

@@ -1,0 +1,73 @@
+import type { RefreshTokenContent } from './refresh-token.ts'
+import type { Rotation } from './rotate.ts'
+
+/** One token of one session, and everybody who waits for what becomes of it. */
+type Entry = RefreshTokenContent & { outcome: PromiseWithResolvers<Rotation | undefined> }
+
+type Rotate = (presented: readonly RefreshTokenContent[]) => Promise<Rotation[]>
+
+const LARGEST_BATCH = 256 // entries
+
+/**
+ * Sends rotations to the database in batches: what arrives while one is under way forms the next.
+ *
+ * A batch holds one entry a session, and everybody who shows the same token shares it. Another generation of the same
+ * session waits for the batch after, so that each is judged against what the one before left.
+ */
+export class RotationBatches {
+  readonly #rotate: Rotate
+  #waiting = new Map<string, Entry>()
+  #isRunning = false
+
+  constructor(rotate: Rotate) {
+    this.#rotate = rotate
+  }
+
+  /**
+   * @returns undefined when there is no such session
+   * @throws whatever the database threw, when it refused this very token twice
+   */
+  rotate({ sessionId, generation }: RefreshTokenContent): Promise<Rotation | undefined> {
+    const token = `${sessionId} ${generation}`
+    const same = this.#waiting.get(token)
+    if (same) return same.outcome.promise
+    const entry: Entry = { sessionId, generation, outcome: Promise.withResolvers() }
+    this.#waiting.set(token, entry)
+    if (!this.#isRunning) void this.#run()
+    return entry.outcome.promise
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    while (this.#waiting.size > 0) await this.#settle(this.#nextBatch())
+    this.#isRunning = false
+  }
+
+  #nextBatch(): Entry[] {
+    const batch = new Map<string, Entry>()
+    for (const [token, entry] of this.#waiting) {
+      if (batch.size >= LARGEST_BATCH) break
+      if (batch.has(entry.sessionId)) continue
+      batch.set(entry.sessionId, entry)
+      this.#waiting.delete(token)
+    }
+    return [...batch.values()]
+  }
+
+  async #settle(batch: Entry[]): Promise<void> {
+    try {
+      const rotations = new Map((await this.#rotate(batch)).map(rotation => [rotation.sessionId, rotation]))
+      for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
+    } catch {
+      for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
+    }
+  }
+
+  async #settleAlone(entry: Entry): Promise<void> {
+    try {
+      entry.outcome.resolve((await this.#rotate([entry]))[0])
+    } catch (error) {
+      entry.outcome.reject(error)
+    }
+  }
+}

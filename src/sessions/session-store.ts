@@ -1,0 +1,117 @@
+import { type ColumnType, type Generated, sql } from 'kysely'
+import type { Queryable } from '../storage/database.ts'
+
+declare module '../storage/database.ts' {
+  interface Tables {
+    session: {
+      id: string
+      account_id: string
+      amr: string
+      created_at: Generated<Date>
+      expires_at: ColumnType<Date, never, never>
+      idle_expires_at: ColumnType<Date, never, never>
+      generation: Generated<number>
+      predecessor: number | null
+      rotated_at: Generated<Date>
+      grace_floor: Generated<number>
+      grace_floor_recent: Generated<number>
+      token_key: string
+      ended_at: Date | null
+      end_reason: 'revoked' | 'reused' | null
+    }
+  }
+}
+
+/** A session as its owner is told of it. */
+export type Session = {
+  id: string
+  accountId: string
+  createdAt: Date
+  /** The sooner of the idle and the absolute end. */
+  expiresAt: Date
+}
+
+/** Seconds. */
+export type SessionLifetimes = { idle: number; absolute: number }
+
+export type NewSession = {
+  id: string
+  accountId: string
+  /** The revision of the account that the password was verified against. */
+  accountRevision: number
+  amr: readonly string[]
+  lifetimes: SessionLifetimes
+  tokenKey: string
+}
+
+/**
+ * Starts a session, if the account is still active and unchanged since the password was verified.
+ *
+ * The shared lock on the account's row makes this wait for whatever disables or changes the account, and that for
+ * this; so either the session is not started, or it is there to be ended.
+ * @returns undefined when the account has changed
+ */
+export async function insertSession(db: Queryable, session: NewSession): Promise<Session | undefined> {
+  const { rows } = await sql<Session>`
+    insert into session (id, account_id, amr, expires_at, idle_expires_at, token_key)
+    select ${session.id}, id, ${session.amr.join(' ')},
+      auth_now() + make_interval(secs => ${session.lifetimes.absolute}),
+      auth_now() + make_interval(secs => ${session.lifetimes.idle}),
+      ${session.tokenKey}
+    from (
+      select id from account
+      where id = ${session.accountId} and status = 'active' and revision = ${session.accountRevision}
+      for share
+    ) as verified
+    returning id, account_id as "accountId", created_at as "createdAt",
+      least(expires_at, idle_expires_at) as "expiresAt"`.execute(db)
+  return rows[0]
+}
+
+/** Ends a session; one that has ended keeps its reason. */
+export async function endSession(db: Queryable, id: string): Promise<void> {
+  await sql`update session set ended_at = auth_now(), end_reason = 'revoked'
+    where id = ${id} and ended_at is null`.execute(db)
+}
+
+/**
+ * Ends every session of an account.
+ *
+ * The caller has changed the account's row before, in the same transaction; else a sign-in could slip past.
+ */
+export async function endSessionsOf(db: Queryable, accountId: string): Promise<void> {
+  await sql`update session set ended_at = auth_now(), end_reason = 'revoked'
+    where account_id = ${accountId} and ended_at is null`.execute(db)
+}
+
+/** Whether the session has neither ended nor expired. */
+export async function isSessionLive(db: Queryable, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from session
+    where id = ${id} and ended_at is null and auth_now() < least(expires_at, idle_expires_at)`.execute(db)
+  return rows.length > 0
+}
+
+const KEPT_AFTER_END = 30 * 86_400 // seconds; so long an ended session can tell why
+const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
+
+/** Deletes sessions that ended or expired long ago. @returns how many, at most 1,000 */
+export async function deleteOutlivedSessions(db: Queryable): Promise<number> {
+  const { rows } = await sql`
+    delete from session where id in (
+      select id from session
+      where expires_at < auth_now() - make_interval(secs => ${KEPT_AFTER_END})
+        or ended_at < auth_now() - make_interval(secs => ${KEPT_AFTER_END})
+      limit ${DELETED_AT_ONCE}
+    ) returning 1`.execute(db)
+  return rows.length
+}
+
+/** How many live sessions hold a refresh token that was made with that secret key. */
+export async function countSessionsWithTokenKey(db: Queryable, keyId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from session
+    where token_key = ${keyId} and ended_at is null
+      and auth_now() < least(expires_at, idle_expires_at)`.execute(db)
+  return rows[0]!.count
+}
