@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+
+/** The fields of a form; an array where one was sent more than once. */
+export type Form = Record<string, string | string[]>
+
+/** Lets a scope take `application/x-www-form-urlencoded` bodies, and no others. */
+export function acceptForms(
+  scope: Pick<FastifyInstance, 'removeAllContentTypeParsers' | 'addContentTypeParser'>,
+): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    async (_request: unknown, body: string | Buffer) => parseForm(String(body)),
+  )
+}
+
+function parseForm(text: string): Form {
+  const form: Form = Object.create(null)
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = form[name]
+    form[name] = before === undefined ? value : [before, value].flat()
+  }
+  return form
+}
+
+/** A field that was sent once; an empty one counts as not sent (RFC 6749 section 3.2). */
+export function fieldOf(form: Form | undefined | null, name: string): string | undefined {
+  const value = form?.[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type RawServerDefault,
+} from 'fastify'
+import type { Logger } from '../log.ts'
+import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
+import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
+import { fieldFaultsOf } from './validation.ts'
+
+/** The HTTP server as areas see it: routes with schemas in TypeBox. */
+export type HttpServer = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+export type HttpServerOptions = {
+  logger: Logger
+  /** Addresses and CIDR ranges whose `x-forwarded-for` is believed. */
+  trustedProxies: readonly string[]
+  /** What each code of each area means. */
+  problems: Record<string, ProblemType>
+  /** Whether an error means that something the service needs is away, so that trying again can help. */
+  isUnavailable(error: unknown): boolean
+  /** Is told of each answer. */
+  onAnswer(answer: { method: string; route: string; status: number; seconds: number }): void
+}
+
+const BODY_LIMIT = 64 * 1024 // bytes
+
+/** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { logger, trustedProxies, problems, isUnavailable, onAnswer } = options
+  const server = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 15_000,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: 10_000 },
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true, useDefaults: false } },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  const codes: Record<string, ProblemType> = { ...HTTP_PROBLEMS, ...problems }
+
+  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
+    const refusal = refusalOf(error, isUnavailable)
+    if (refusal.code === 'internal_error') request.log.error({ err: error }, 'a request failed')
+    if (refusal.code === 'unavailable') request.log.warn({ err: error }, 'a request had to wait')
+    return sendProblem(reply, codes, refusal)
+  }
+
+  server.addSchema(ProblemSchema)
+  server.removeContentTypeParser('text/plain')
+  server.setErrorHandler(answerError)
+  server.setNotFoundHandler((request, reply) => {
+    const methods = allowedMethods(server, request.url)
+    if (methods.length > 0) reply.header('allow', methods.join(', '))
+    return sendProblem(reply, codes, new Refusal(methods.length > 0 ? 'method_not_allowed' : 'not_found'))
+  })
+  rememberRoutes(server)
+  closeConnectionsWhenStopping(server)
+
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'x-frame-options': 'DENY',
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    })
+  })
+  server.addHook('onResponse', async (request, reply) => {
+    const { method } = request
+    const route = request.routeOptions.url ?? 'none'
+    const seconds = reply.elapsedTime / 1_000
+    onAnswer({ method, route, status: reply.statusCode, seconds })
+    const path = request.url.split('?', 1)[0]!.slice(0, 200) // queries hold tokens
+    const milliseconds = Math.round(reply.elapsedTime * 10) / 10
+    request.log.info({ method, path, status: reply.statusCode, ms: milliseconds, ip: request.ip }, 'answered')
+  })
+  return server
+}
+
+/** Answers with a refusal's problem document. */
+export function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { code, facts }: Refusal) {
+  const type = codes[code] ?? HTTP_PROBLEMS.internal_error
+  const retryAfter = facts.retryAfter ?? (type.status === 503 ? 1 : undefined)
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (type.status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply
+    .code(type.status)
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problemOf(code, type, facts)))
+}
+
+function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
+  if (error instanceof Refusal) return error
+  if (isUnavailable(error)) return new Refusal('unavailable')
+  const { validation, code, statusCode } = error as Partial<FastifyError>
+  if (validation) return new Refusal('invalid_request', { errors: fieldFaultsOf(error as FastifyError) })
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large')
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('unsupported_media_type')
+  if (
+    code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ||
+    code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
+    error instanceof SyntaxError
+  )
+    return new Refusal('malformed_json')
+  return new Refusal(statusCode && statusCode < 500 ? 'bad_request' : 'internal_error')
+}
+
+// What is not even HTTP never becomes a request; it is answered on the socket.
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return
+  const [status, reason] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout']
+        : [400, 'Bad Request']
+  const body = JSON.stringify(problemOf('bad_request', { ...HTTP_PROBLEMS.bad_request, status: Number(status) }))
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${body.length}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  )
+}
+
+// A client that keeps its connection busy would hold up the stop: the answers say that it closes.
+function closeConnectionsWhenStopping(server: HttpServer): void {
+  let isStopping = false
+  server.addHook('preClose', async () => {
+    isStopping = true
+  })
+  server.addHook('onSend', async (_request, reply) => {
+    if (isStopping) reply.header('connection', 'close')
+  })
+}
