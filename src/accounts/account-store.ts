@@ -1,0 +1,166 @@
+import { type ColumnType, type Generated, sql } from 'kysely'
+import type { EmailAddress } from '../email/address.ts'
+import type { PasswordRecord } from '../passwords/password-hasher.ts'
+import type { Queryable } from '../storage/database.ts'
+
+declare module '../storage/database.ts' {
+  interface Tables {
+    account: {
+      id: string
+      email: string
+      status: Generated<AccountStatus>
+      password_phc: string
+      password_pepper: string
+      password_version: number
+      locale: string
+      revision: Generated<number>
+      created_at: ColumnType<Date, never, never>
+      confirmed_at: Date | null
+      superseded_at: Date | null
+    }
+  }
+}
+
+export type AccountStatus = 'unconfirmed' | 'active' | 'disabled'
+
+export type Account = {
+  id: string
+  email: EmailAddress
+  status: AccountStatus
+  /** Rises with whatever must end the account's sessions. */
+  revision: number
+  locale: string
+  createdAt: Date
+  confirmedAt: Date | null
+  /** When another account of the address was confirmed, so that this one never can be. */
+  supersededAt: Date | null
+  password: PasswordRecord
+}
+
+const accounts = (db: Queryable) =>
+  db
+    .selectFrom('account')
+    .select([
+      'id',
+      sql<EmailAddress>`email`.as('email'),
+      'status',
+      'revision',
+      'locale',
+      'created_at as createdAt',
+      'confirmed_at as confirmedAt',
+      'superseded_at as supersededAt',
+      'password_phc',
+      'password_pepper',
+      'password_version',
+    ])
+
+type Row = Awaited<ReturnType<ReturnType<typeof accounts>['executeTakeFirstOrThrow']>>
+
+const accountOf = ({ password_phc, password_pepper, password_version, ...rest }: Row): Account => ({
+  ...rest,
+  password: { phc: password_phc, pepper: password_pepper, version: password_version },
+})
+
+export type NewAccount = Pick<Account, 'id' | 'email' | 'locale' | 'password'>
+
+/** @returns when it was created */
+export async function insertAccount(db: Queryable, { id, email, locale, password }: NewAccount): Promise<Date> {
+  const { created_at } = await db
+    .insertInto('account')
+    .values({
+      id,
+      email,
+      locale,
+      password_phc: password.phc,
+      password_pepper: password.pepper,
+      password_version: password.version,
+      confirmed_at: null,
+      superseded_at: null,
+    })
+    .returning('created_at')
+    .executeTakeFirstOrThrow()
+  return created_at
+}
+
+export async function findAccount(db: Queryable, id: string): Promise<Account | undefined> {
+  const row = await accounts(db).where('id', '=', id).executeTakeFirst()
+  return row && accountOf(row)
+}
+
+/** The one confirmed account of an address. */
+export async function findConfirmedAccount(db: Queryable, email: EmailAddress): Promise<Account | undefined> {
+  const row = await accounts(db).where('email', '=', email).where('confirmed_at', 'is not', null).executeTakeFirst()
+  return row && accountOf(row)
+}
+
+/** The account that was created last for an address, confirmed or not. */
+export async function findNewestAccount(db: Queryable, email: EmailAddress): Promise<Account | undefined> {
+  const row = await accounts(db)
+    .where('email', '=', email)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && accountOf(row)
+}
+
+/** All accounts of an address, locked in one order so that two confirmations never wait for one another. */
+export async function lockAccountsOf(db: Queryable, email: EmailAddress): Promise<Account[]> {
+  return (await accounts(db).where('email', '=', email).orderBy('id').forUpdate().execute()).map(accountOf)
+}
+
+/** Makes an account active. @returns when it was confirmed */
+export async function activateAccount(db: Queryable, id: string): Promise<Date> {
+  const { rows } = await sql<{ confirmedAt: Date }>`
+    update account set status = 'active', confirmed_at = auth_now()
+    where id = ${id} and status = 'unconfirmed' and superseded_at is null
+    returning confirmed_at as "confirmedAt"`.execute(db)
+  if (!rows[0]) throw new Error('Only an unconfirmed account that none has superseded can be activated')
+  return rows[0].confirmedAt
+}
+
+/** Marks every unconfirmed account of an address as superseded. */
+export async function supersedeUnconfirmed(db: Queryable, email: EmailAddress): Promise<void> {
+  await sql`update account set superseded_at = auth_now()
+    where email = ${email} and status = 'unconfirmed' and superseded_at is null`.execute(db)
+}
+
+/** @returns false when the account was not active */
+export async function markDisabled(db: Queryable, id: string): Promise<boolean> {
+  const { rows } = await sql`update account set status = 'disabled', revision = revision + 1
+    where id = ${id} and status = 'active' returning 1`.execute(db)
+  return rows.length > 0
+}
+
+/** Stores a hash with newer parameters, unless the password was changed meanwhile. */
+export async function renewPassword(db: Queryable, account: Account, password: PasswordRecord): Promise<void> {
+  await db
+    .updateTable('account')
+    .set({ password_phc: password.phc, password_pepper: password.pepper, password_version: password.version })
+    .where('id', '=', account.id)
+    .where('revision', '=', account.revision)
+    .where('password_phc', '=', account.password.phc)
+    .execute()
+}
+
+/** How long an account waits for its confirmation before it is deleted. */
+export const UNCONFIRMED_FOR = 7 * 86_400 // seconds
+const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
+
+/** Deletes accounts that nobody confirmed in time. @returns how many, at most 1,000 */
+export async function deleteUnconfirmedAccounts(db: Queryable): Promise<number> {
+  const { rows } = await sql`
+    delete from account where id in (
+      select id from account
+      where confirmed_at is null and created_at < auth_now() - make_interval(secs => ${UNCONFIRMED_FOR})
+      limit ${DELETED_AT_ONCE}
+    ) and confirmed_at is null returning 1`.execute(db)
+  return rows.length
+}
+
+/** How many passwords only the secret key of that id can verify. */
+export async function countPasswordsWithPepper(db: Queryable, keyId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from account where password_pepper = ${keyId}`.execute(db)
+  return rows[0]!.count
+}
