@@ -1,0 +1,93 @@
+import {
+  type Account,
+  activateAccount,
+  findAccount,
+  lockAccountsOf,
+  supersedeUnconfirmed,
+} from '../accounts/account-store.ts'
+import { hashedOrOverloaded } from '../accounts/overload.ts'
+import type { ConfirmationTickets } from '../accounts/ticket.ts'
+import { invalidRequest } from '../http/problem.ts'
+import type { PasswordHasher } from '../passwords/password-hasher.ts'
+import { normalizePassword } from '../passwords/password-policy.ts'
+import { type Database, inTransaction } from '../storage/database.ts'
+import { ConfirmationRefusal } from './errors.ts'
+import { findLetter, type Letter } from './letter-store.ts'
+import type { LetterTokens } from './letter-token.ts'
+
+export type ConfirmNeeds = {
+  database: Database
+  hasher: PasswordHasher
+  tickets: ConfirmationTickets
+  letterTokens: LetterTokens
+}
+
+export type ConfirmRequest = {
+  /** From the letter: proof of having the mailbox. */
+  token: string
+  /** From the sign-up's answer. Either this or the password proves to be the one who signed up. */
+  ticket?: string | undefined
+  password?: string | undefined
+  /** Where the request comes from; see `networkOf`. */
+  network: string
+}
+
+export type Confirmed = { accountId: string; email: string; confirmedAt: Date }
+
+/**
+ * Confirms an account, with two proofs: the letter's token, and the ticket or the password of the very sign-up that
+ * the letter is about. An attacker who signs up with a foreign address lacks the first; the owner of the address, who
+ * clicks a letter that they did not ask for, and a scanner, which opens every link, lack the second.
+ *
+ * @throws Refusal in this order: `confirmation_unknown`, `invalid_request` (both proofs), `proof_required`,
+ *   `proof_wrong`, `confirmation_superseded`, `confirmation_expired`; and `overloaded`
+ */
+export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Promise<Confirmed> {
+  const letter = await letterOf(needs, request.token)
+  const account = letter?.accountId ? await findAccount(needs.database, letter.accountId) : undefined
+  if (!letter || !account) throw new ConfirmationRefusal('confirmation_unknown')
+  await proveSignUp(needs, account, request)
+  return inTransaction(needs.database, async transaction => {
+    const accounts = await lockAccountsOf(transaction, account.email)
+    const own = accounts.find(({ id }) => id === account.id)
+    if (!own) throw new ConfirmationRefusal('confirmation_unknown')
+    if (own.confirmedAt) return { accountId: own.id, email: own.email, confirmedAt: own.confirmedAt }
+    if (own.supersededAt || accounts.some(({ confirmedAt }) => confirmedAt))
+      throw new ConfirmationRefusal('confirmation_superseded')
+    if (letter.isExpired) throw new ConfirmationRefusal('confirmation_expired')
+    const confirmedAt = await activateAccount(transaction, own.id)
+    await supersedeUnconfirmed(transaction, own.email)
+    return { accountId: own.id, email: own.email, confirmedAt }
+  })
+}
+
+/** The letter that a genuine token is from, while its account lives. */
+export async function letterOf(
+  { database, letterTokens }: Pick<ConfirmNeeds, 'database' | 'letterTokens'>,
+  token: string,
+): Promise<Letter | undefined> {
+  const id = letterTokens.open(token)
+  return id === undefined ? undefined : findLetter(database, id)
+}
+
+async function proveSignUp(needs: ConfirmNeeds, account: Account, request: ConfirmRequest): Promise<void> {
+  const { ticket, password, network } = request
+  if (ticket !== undefined && password !== undefined)
+    throw invalidRequest({
+      pointer: '/password',
+      code: 'not_allowed',
+      detail: 'Send the ticket or the password, not both.',
+    })
+  if (ticket === undefined && password === undefined) throw new ConfirmationRefusal('proof_required')
+  const isProven =
+    ticket !== undefined
+      ? needs.tickets.open(ticket) === account.id
+      : await hasPassword(needs, account, password!, network)
+  if (!isProven) throw new ConfirmationRefusal('proof_wrong')
+}
+
+async function hasPassword({ hasher }: ConfirmNeeds, account: Account, password: string, network: string) {
+  const normalized = normalizePassword(password)
+  if (normalized === undefined) return false
+  return (await hashedOrOverloaded(hasher.verify(normalized, account.password, network))).matches
+}

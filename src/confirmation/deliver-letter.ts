@@ -1,0 +1,104 @@
+import { findAccount, findConfirmedAccount, findNewestAccount, UNCONFIRMED_FOR } from '../accounts/account-store.ts'
+import { maskedEmailAddress } from '../email/address.ts'
+import { MailError, type Mailer } from '../email/mailer.ts'
+import type { Logger } from '../log.ts'
+import type { Counter } from '../metrics.ts'
+import { type Database, inTransaction } from '../storage/database.ts'
+import { composeLetter } from './letter-content.ts'
+import { assignLetter, deleteLetter, findLetter, type Letter, recordFailure, recordSent } from './letter-store.ts'
+import type { LetterTokens } from './letter-token.ts'
+
+export type DeliverLetterNeeds = {
+  database: Database
+  mailer: Mailer
+  letterTokens: LetterTokens
+  /** The page that a confirmation link opens. */
+  confirmUrl: () => string
+  publicUrl: () => string
+  serviceName: string
+  /** Seconds that a link is good, from its sending. */
+  linkLifetime: number
+  letters: Counter<'outcome'>
+  logger: Logger
+  now: () => number
+}
+
+/**
+ * Sends a letter, once it is due. To call it again for one that was sent does nothing; after a crash between the mail
+ * server's 250 and our record the same letter goes out again, with the same link and the same Message-ID.
+ *
+ * @throws MailError when delivery should be tried again
+ */
+export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string): Promise<void> {
+  const letter = await findLetter(needs.database, letterId)
+  if (!letter || letter.sentAt || letter.failedAt) return
+  const account = await accountFor(needs.database, letter)
+  if (!account) return deleteLetter(needs.database, letter.id)
+
+  const { purpose, at } = await purposeOf(needs, letter, account)
+  const { serviceName, now } = needs
+  const content = composeLetter(purpose, { email: account.email, at, locale: account.locale, serviceName })
+  try {
+    await needs.mailer.send({
+      ...content,
+      to: account.email,
+      messageId: messageIdOf(needs, letter, purpose.kind),
+      date: new Date(now()),
+    })
+  } catch (error) {
+    if (!(error instanceof MailError)) throw error
+    return fail(needs, letter, error, maskedEmailAddress(account.email))
+  }
+  await recordSent(needs.database, letter.id, { lifetime: needs.linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+  needs.letters.inc({ outcome: 'sent' })
+}
+
+/**
+ * Whom the letter is for. An address that was asked for means its newest account, confirmed or not: whichever it is,
+ * the ticket of another sign-up shows no difference.
+ */
+async function accountFor(database: Database, letter: Letter) {
+  if (letter.accountId) return findAccount(database, letter.accountId)
+  return inTransaction(database, async transaction => {
+    const account = await findNewestAccount(transaction, letter.address!)
+    if (account) await assignLetter(transaction, letter.id, account.id)
+    return account
+  })
+}
+
+type Recipient = NonNullable<Awaited<ReturnType<typeof findAccount>>>
+
+async function purposeOf(needs: DeliverLetterNeeds, letter: Letter, account: Recipient) {
+  const isKnown = (await findConfirmedAccount(needs.database, account.email)) !== undefined
+  if (isKnown || account.supersededAt)
+    return {
+      purpose: { kind: 'account-exists' as const, link: `${needs.publicUrl()}/sign-in` },
+      at: letter.requestedAt,
+    }
+  const link = new URL(needs.confirmUrl())
+  link.searchParams.set('token', needs.letterTokens.make(letter.id))
+  return {
+    purpose: { kind: 'confirmation' as const, link: link.href, lifetime: needs.linkLifetime },
+    at: account.createdAt,
+  }
+}
+
+function messageIdOf({ publicUrl }: DeliverLetterNeeds, { id }: Letter, kind: string): string {
+  return `<${id}.${kind}@${new URL(publicUrl()).hostname}>`
+}
+
+async function fail(needs: DeliverLetterNeeds, letter: Letter, error: MailError, to: string): Promise<void> {
+  const facts = { letter: letter.id, to, err: error }
+  if (error.kind === 'address_refused') {
+    needs.letters.inc({ outcome: 'undeliverable' })
+    needs.logger.warn(facts, 'a letter is undeliverable: the mail server refused the address')
+    return recordFailure(needs.database, letter.id, error.message)
+  }
+  if (letter.isOverdue) {
+    needs.letters.inc({ outcome: 'given_up' })
+    needs.logger.error(facts, 'a letter was given up after 48 hours of trying')
+    return recordFailure(needs.database, letter.id, error.message)
+  }
+  needs.letters.inc({ outcome: 'retried' })
+  throw error
+}

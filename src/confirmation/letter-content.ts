@@ -1,0 +1,47 @@
+import { escaped } from '../http/html.ts'
+import { type Language, languageFor } from '../http/language.ts'
+import { LETTER_TEXTS } from './letter-texts.ts'
+
+/** What the letter is about: a link that confirms, or that the address has an account already. */
+export type LetterPurpose =
+  | { kind: 'confirmation'; link: string; lifetime: number }
+  | { kind: 'account-exists'; link: string }
+
+export type LetterContent = { subject: string; text: string; html: string; language: Language }
+
+/**
+ * A letter's words in the language of the account, as text and as HTML that says the same.
+ *
+ * Nothing in it comes from whoever signed up but the address, so that nobody can send their own words by us.
+ * @param signUp.email the address that was signed up with
+ */
+export function composeLetter(
+  purpose: LetterPurpose,
+  signUp: { email: string; at: Date; locale: string; serviceName: string },
+): LetterContent {
+  const language = languageFor(signUp.locale)
+  const texts = LETTER_TEXTS[language]
+  const facts = { ...signUp, at: momentIn(language, signUp.at) }
+  const { subject, greeting, before, action, after } =
+    purpose.kind === 'confirmation'
+      ? texts.confirmation({ ...facts, hours: Math.max(1, Math.round(purpose.lifetime / 3_600)) })
+      : texts.accountExists(facts)
+  const text = [greeting, ...before, `${action}:\n${purpose.link}`, ...after].join('\n\n')
+  const paragraphs = (lines: string[]) => lines.map(line => `<p>${escaped(line)}</p>`).join('\n')
+  const html = `<!doctype html>
+<html lang="${language}">
+<meta charset="utf-8">
+<title>${escaped(subject)}</title>
+<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 34em; margin: 2em auto; padding: 0 1em">
+${paragraphs([greeting, ...before])}
+<p><a href="${escaped(purpose.link)}">${escaped(action)}</a></p>
+<p style="word-break: break-all">${escaped(purpose.link)}</p>
+${paragraphs(after)}
+</body>
+</html>
+`
+  return { subject, text: `${text}\n`, html, language }
+}
+
+const momentIn = (language: Language, at: Date): string =>
+  `${new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }).format(at)} UTC`

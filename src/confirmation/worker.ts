@@ -1,0 +1,11 @@
+import { accountCreated } from '../accounts/messages.ts'
+import type { Queue } from '../storage/queue.ts'
+import { type DeliverLetterNeeds, deliverLetter } from './deliver-letter.ts'
+import { letterRequested } from './messages.ts'
+import { sendSignUpLetter } from './send-sign-up-letter.ts'
+
+/** Starts sending the letters that messages ask for. */
+export async function consumeMessages(queue: Queue, needs: DeliverLetterNeeds): Promise<void> {
+  await queue.consume(accountCreated, ({ account_id }) => sendSignUpLetter(needs, account_id))
+  await queue.consume(letterRequested, ({ letter_id }) => deliverLetter(needs, letter_id))
+}
