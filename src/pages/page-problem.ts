@@ -1,0 +1,56 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { html } from '../http/html.ts'
+import { HTTP_PROBLEMS, type ProblemType, Refusal } from '../http/problem.ts'
+import { layout } from './layout.ts'
+
+export type PageProblems = Record<string, ProblemType>
+
+/** What a refusal tells a person: the faults of the fields, or what its code means. */
+export function explanationOf({ code, facts }: Refusal, problems: PageProblems): { status: number; text: string } {
+  const type = problems[code] ?? HTTP_PROBLEMS.internal_error
+  const faults = facts.errors?.map(({ detail }) => detail).join(' ')
+  return { status: type.status, text: faults || PAGE_WORDS[code] || type.detail }
+}
+
+// The details of the interface are for developers; these are for whoever sits in front of the page.
+const PAGE_WORDS: Record<string, string> = {
+  invalid_credentials:
+    'The address and the password do not fit, or the address was not confirmed yet. Check both, or ask for another confirmation letter below.',
+  account_disabled: 'This account was disabled. Ask whoever runs this service.',
+  overloaded: 'Too many people are signing in just now. Please try again in a moment.',
+  unavailable: 'The service is not available for the moment. Nothing was changed; please try again shortly.',
+  confirmation_unknown:
+    'This link is not known. Perhaps it was cut off on its way, or it is so old that the sign-up is gone. Signing up again always works.',
+  proof_required: 'Please enter the password that you chose when you signed up.',
+  proof_wrong:
+    'This is not the password that was chosen at this sign-up. If you did not sign up yourself, leave the letter as it is: signing up again always works.',
+  confirmation_superseded:
+    'This address was confirmed by another sign-up already. Sign in with the password chosen there.',
+  confirmation_expired: 'This link has expired. Ask for another letter below, or sign up again.',
+  unsupported_media_type: 'The form was sent in a way that this page does not understand.',
+}
+
+/** Answers errors that no page has a place for with a page of their own. */
+export function answerPageError(problems: PageProblems, isUnavailable: (error: unknown) => boolean) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const refusal = refusalOf(error, isUnavailable)
+    const { status, text } = explanationOf(refusal, problems)
+    if (status === 500) request.log.error({ err: error }, 'a page failed')
+    if (status === 503) reply.header('retry-after', refusal.facts.retryAfter ?? 1)
+    const body = html`<p>${text}</p><p><a href="/">To the start</a></p>`
+    return reply
+      .code(status)
+      .type('text/html; charset=utf-8')
+      .send(layout({ title: 'This did not work', body }))
+  }
+}
+
+/** The refusal that an error means. */
+export function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
+  if (error instanceof Refusal) return error
+  if (isUnavailable(error)) return new Refusal('unavailable')
+  const { statusCode = 500 } = error as Partial<FastifyError>
+  if (statusCode === 413) return new Refusal('body_too_large')
+  if (statusCode === 415) return new Refusal('unsupported_media_type')
+  return new Refusal(statusCode < 500 ? 'bad_request' : 'internal_error')
+}
