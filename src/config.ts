@@ -1,0 +1,229 @@
+import { parseMailbox } from './email/sender.ts'
+import { parseSmtpUrl } from './email/smtp-url.ts'
+import { OperatorError } from './operator-error.ts'
+import { KeyRing } from './secrets/key-ring.ts'
+import {
+  isLoopback,
+  parseChoice,
+  parseDuration,
+  parseInteger,
+  parseList,
+  parseListen,
+  parseNetwork,
+  parseOrigin,
+  parseUrl,
+  SettingFault,
+} from './settings.ts'
+
+export type Module = 'accounts' | 'confirmation'
+export type Config = ReturnType<typeof readSettings>
+
+const isSecret = (name: string) => /SECRET|DATABASE_URL|SMTP_URL/.test(name)
+
+/** Every setting, its default in words, and what it means; `--help` prints it. */
+export const SETTINGS = {
+  AUTH_HOST: ['localhost (both families)', 'where it listens'],
+  AUTH_PORT: ['8080', 'the port; 0 takes any free one and prints it'],
+  AUTH_PUBLIC_URL: ['http://localhost:<port>', 'its origin in links and as iss; required, and https, off loopback'],
+  AUTH_APP_URL: ['none', 'the application that the pages lead on to'],
+  AUTH_ALLOWED_ORIGINS: ['none', 'origins, by commas, that may call /v1 and /oauth2 from a browser'],
+  AUTH_CLIENT_ID: ['default', 'client_id of access tokens'],
+  AUTH_AUDIENCE: ['the public URL', 'aud of access tokens'],
+  AUTH_DATA_DIR: ['./data', 'the embedded database and mailbox, the generated secret key'],
+  AUTH_DATABASE_URL: ['none: embedded PGlite', 'PostgreSQL 15 or newer'],
+  AUTH_SMTP_URL: ['none: the embedded mailbox', 'smtps://…, or smtp://user:pass@host:587 with STARTTLS'],
+  AUTH_MAIL_FROM: ['Auth service <no-reply@localhost>', 'the sender of letters'],
+  AUTH_CONFIRM_URL: ['<public url>/confirm', 'the page that a confirmation link opens'],
+  AUTH_SECRET_KEY: ['generated into the data directory', 'id:base64 of 32 bytes; several by commas, the first makes'],
+  AUTH_MODULES: ['accounts,confirmation', 'which modules this process runs; a split needs AUTH_DATABASE_URL'],
+  AUTH_ACCESS_TOKEN_TTL: ['5m', 'lifetime of an access token'],
+  AUTH_REFRESH_IDLE_TTL: ['30d', 'a session that is not used for so long ends'],
+  AUTH_SESSION_TTL: ['180d', 'a session ends after so long in any case'],
+  AUTH_REFRESH_GRACE: ['30s', 'how long a refresh token that was traded in still gets the same successor'],
+  AUTH_CONFIRMATION_TTL: ['24h', 'how long a confirmation link is good, from its sending'],
+  AUTH_PASSWORD_MIN_LENGTH: ['8', 'in code points; NIST asks for 15 where it is the only factor'],
+  AUTH_SIGNING_ALG: ['ES256', 'or EdDSA, RS256'],
+  AUTH_METRICS_LISTEN: ['127.0.0.1:9464', 'Prometheus, apart from the public port; off'],
+  AUTH_TRUST_PROXY: ['none', 'addresses or CIDR ranges, by commas, whose x-forwarded-for is believed'],
+  AUTH_RATE_LIMITS: ['on', 'off ends the limits by network only'],
+  AUTH_MAILBOX: ['on loopback without AUTH_SMTP_URL', 'on forces the embedded mailbox'],
+  AUTH_LOG_LEVEL: ['info', 'fatal, error, warn, info, debug, trace or silent'],
+} as const satisfies Record<`AUTH_${string}`, readonly [string, string]>
+
+type Name = keyof typeof SETTINGS
+
+/**
+ * Reads and checks the settings, all at once.
+ *
+ * @param environment by default the process's own
+ * @throws OperatorError that tells every fault: what was needed, what was found (secrets apart), what to do
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const faults: string[] = []
+  const fault = (name: string, found: string, { needed, remedy }: SettingFault) =>
+    faults.push(`${name}\n  Needed: ${needed}\n  Found:  ${found}\n  Do:     ${remedy}`)
+
+  for (const name of Object.keys(environment))
+    if (name.startsWith('AUTH_') && !(name in SETTINGS) && !name.startsWith('AUTH_TEST_'))
+      fault(name, 'a setting of an unknown name', new SettingFault('a setting that exists', suggestionFor(name)))
+
+  const read = <Value>(name: Name, parse: (text: string) => Value): Value | undefined => {
+    const text = environment[name]?.trim()
+    if (!text) return undefined
+    try {
+      return parse(text)
+    } catch (error) {
+      const known = error instanceof SettingFault ? error : new SettingFault((error as Error).message)
+      fault(name, isSecret(name) ? 'a value that is not shown, as it is secret' : JSON.stringify(text), known)
+      return undefined
+    }
+  }
+  const config = readSettings(read)
+  for (const [name, found, problem] of contradictionsOf(config)) fault(name, found, problem)
+  if (faults.length > 0) throw new SettingsError(faults)
+  return config
+}
+
+/** All faults of the settings in one message. */
+class SettingsError extends OperatorError {
+  override name = 'SettingsError'
+
+  constructor(faults: string[]) {
+    super({ needed: '', found: '', remedy: '' })
+    this.message = `The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}.\n\n${faults.join('\n\n')}`
+  }
+}
+
+type Read = <Value>(name: Name, parse: (text: string) => Value) => Value | undefined
+
+function readSettings(read: Read) {
+  const duration = (min: string, max: string) => (text: string) => parseDuration(text, { min, max })
+  return {
+    listen: {
+      host: read('AUTH_HOST', text => text) ?? 'localhost',
+      port: read('AUTH_PORT', text => parseInteger(text, { min: 0, max: 65_535 })) ?? 8080,
+    },
+    publicUrl: read('AUTH_PUBLIC_URL', parseOrigin),
+    appUrl: read('AUTH_APP_URL', text => parseUrl(text).href),
+    allowedOrigins: read('AUTH_ALLOWED_ORIGINS', text => parseList(text).map(parseOrigin)) ?? [],
+    clientId: read('AUTH_CLIENT_ID', parseVisibleText) ?? 'default',
+    audience: read('AUTH_AUDIENCE', parseVisibleText),
+    dataDirectory: read('AUTH_DATA_DIR', text => text) ?? './data',
+    databaseUrl: read('AUTH_DATABASE_URL', parseDatabaseUrl),
+    smtp: read('AUTH_SMTP_URL', parseSmtpUrl),
+    mailFrom: read('AUTH_MAIL_FROM', parseMailbox) ?? parseMailbox('Auth service <no-reply@localhost>'),
+    confirmUrl: read('AUTH_CONFIRM_URL', text => parseUrl(text).href),
+    secretKey: read('AUTH_SECRET_KEY', KeyRing.parse),
+    modules: new Set(read('AUTH_MODULES', parseModules) ?? (['accounts', 'confirmation'] as const)) as Set<Module>,
+    accessTokenTtl: read('AUTH_ACCESS_TOKEN_TTL', duration('10s', '10m')) ?? 300,
+    refreshIdleTtl: read('AUTH_REFRESH_IDLE_TTL', duration('1m', '3650d')) ?? 30 * 86_400,
+    sessionTtl: read('AUTH_SESSION_TTL', duration('1m', '3650d')) ?? 180 * 86_400,
+    refreshGrace: read('AUTH_REFRESH_GRACE', duration('1s', '10m')) ?? 30,
+    confirmationTtl: read('AUTH_CONFIRMATION_TTL', duration('1m', '7d')) ?? 86_400,
+    passwordMinLength: read('AUTH_PASSWORD_MIN_LENGTH', text => parseInteger(text, { min: 8, max: 64 })) ?? 8,
+    signingAlgorithm: read('AUTH_SIGNING_ALG', text => parseChoice(text, ['ES256', 'EdDSA', 'RS256'])) ?? 'ES256',
+    metricsListen: read('AUTH_METRICS_LISTEN', text => (text === 'off' ? ('off' as const) : parseListen(text))) ?? {
+      host: '127.0.0.1',
+      port: 9464,
+    },
+    trustedProxies: read('AUTH_TRUST_PROXY', text => parseList(text).map(parseNetwork)) ?? [],
+    rateLimits: (read('AUTH_RATE_LIMITS', text => parseChoice(text, ['on', 'off'])) ?? 'on') === 'on',
+    mailboxForced: read('AUTH_MAILBOX', text => parseChoice(text, ['on'])) === 'on',
+    logLevel:
+      read('AUTH_LOG_LEVEL', text =>
+        parseChoice(text, ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+      ) ?? 'info',
+  }
+}
+
+/** Whether only this machine can reach the service, by where it listens and by what it calls itself. */
+export function isLocalOnly({ listen, publicUrl }: Pick<Config, 'listen' | 'publicUrl'>): boolean {
+  return isLoopback(listen.host) && (publicUrl === undefined || isLoopback(new URL(publicUrl).hostname))
+}
+
+/** Whether letters go to the embedded mailbox, in a process that sends any. */
+export function usesMailbox(config: Config): boolean {
+  return config.modules.has('confirmation') && !config.smtp
+}
+
+function contradictionsOf(config: Config): [name: Name, found: string, fault: SettingFault][] {
+  const found: [Name, string, SettingFault][] = []
+  if (!isLoopback(config.listen.host) && !config.publicUrl?.startsWith('https:'))
+    found.push([
+      'AUTH_PUBLIC_URL',
+      `${config.publicUrl ? `"${config.publicUrl}"` : 'nothing'}, with AUTH_HOST "${config.listen.host}"`,
+      new SettingFault(
+        'the https origin that people reach the service at, since AUTH_HOST is not loopback',
+        'set it, such as AUTH_PUBLIC_URL=https://auth.example.com, or listen on localhost',
+      ),
+    ])
+  if (config.databaseUrl && !config.secretKey)
+    found.push([
+      'AUTH_SECRET_KEY',
+      'nothing, with AUTH_DATABASE_URL set',
+      new SettingFault(
+        'the secret key, since several processes share the database',
+        'make one, AUTH_SECRET_KEY="k1:$(openssl rand -base64 32)", and keep it as safe as the database; ' +
+          'after a start without AUTH_DATABASE_URL it is in the file secret-key of the data directory',
+      ),
+    ])
+  if (config.modules.size < 2 && !config.databaseUrl)
+    found.push([
+      'AUTH_MODULES',
+      [...config.modules].join(','),
+      new SettingFault(
+        'both modules in this process, since the embedded database belongs to one process',
+        'set AUTH_DATABASE_URL, or leave AUTH_MODULES out',
+      ),
+    ])
+  if (usesMailbox(config) && !isLocalOnly(config) && !config.mailboxForced)
+    found.push([
+      'AUTH_SMTP_URL',
+      'nothing, and others than this machine can reach the service',
+      new SettingFault(
+        'a mail server, since the embedded mailbox shows every letter to whoever asks',
+        'set AUTH_SMTP_URL=smtps://user:password@mail.example.com, or AUTH_MAILBOX=on if that is meant',
+      ),
+    ])
+  return found
+}
+
+function parseModules(text: string): Module[] {
+  const modules = parseList(text).map(name => parseChoice(name, ['accounts', 'confirmation']))
+  if (modules.length === 0) throw new SettingFault('accounts, confirmation, or both by a comma')
+  return modules
+}
+
+function parseDatabaseUrl(text: string): string {
+  if (!/^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? ''))
+    throw new SettingFault('a PostgreSQL address, such as postgresql://user:password@host:5432/database')
+  return text
+}
+
+function parseVisibleText(text: string): string {
+  if (!/^[\x21-\x7e]{1,200}$/.test(text)) throw new SettingFault('1 to 200 visible ASCII characters')
+  return text
+}
+
+function suggestionFor(name: string): string {
+  const nearest = Object.keys(SETTINGS)
+    .map(known => ({ known, distance: editDistance(name, known) }))
+    .sort((a, b) => a.distance - b.distance)[0]!
+  const guess = nearest.distance <= 4 ? `did you mean ${nearest.known}? ` : ''
+  return `${guess}auth-service --help lists them all`
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (const [index, letter] of [...a].entries()) {
+    const next = [index + 1]
+    for (let column = 1; column <= b.length; column++)
+      next[column] = Math.min(
+        row[column]! + 1,
+        next[column - 1]! + 1,
+        row[column - 1]! + (letter === b[column - 1] ? 0 : 1),
+      )
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,43 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
+import { deleteOldLetters } from './confirmation/letter-store.ts'
+import type { Logger } from './log.ts'
+import { deleteOutlivedSessions } from './sessions/session-store.ts'
+import type { Database } from './storage/database.ts'
+import type { SigningKeys } from './tokens/signing-keys.ts'
+
+const MINUTE = 60_000 // milliseconds
+
+type Housekeeping = { database: Database; signingKeys: SigningKeys; logger: Logger }
+
+/** Does what comes due with time: signing keys each minute, what has outlived its keeping each ten minutes. */
+export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
+  const tasks = [
+    repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
+    repeat(10 * MINUTE, () => deleteOutlived(needs.database), needs.logger),
+  ]
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(tasks.map(stop => stop()))
+    },
+  }
+}
+
+/** Deletes unconfirmed accounts, ended sessions and old letters whose time is over. */
+export async function deleteOutlived(database: Database): Promise<void> {
+  for (const deleteSome of [deleteUnconfirmedAccounts, deleteOutlivedSessions, deleteOldLetters])
+    while ((await deleteSome(database)) > 0) await nextTurn() // requests go first
+}
+
+/** @returns what stops it and waits for a run that is under way */
+function repeat(interval: number, task: () => Promise<void>, logger: Logger): () => Promise<void> {
+  let running = Promise.resolve()
+  const timer = setInterval(() => {
+    running = running.then(task).catch(error => logger.warn({ err: error }, 'housekeeping failed and will be repeated'))
+  }, interval)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

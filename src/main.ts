@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
+import { readConfig } from './config.ts'
+import { helpText } from './help.ts'
+import { listKeys, rotateKeys } from './keys-command.ts'
+import { createLogger } from './log.ts'
+import { openStorage } from './open-storage.ts'
+import { OperatorError } from './operator-error.ts'
+import { startService } from './service.ts'
+import { startMessage } from './start-message.ts'
+import { stopWhenTold } from './stop.ts'
+import { VERSION } from './version.ts'
+
+/** Each command with the options that it takes. */
+const COMMANDS: Record<string, { options: string[]; run(options: { now: boolean }): Promise<void> }> = {
+  serve: { options: [], run: serve },
+  migrate: { options: [], run: migrateAlone },
+  'keys list': { options: [], run: () => listKeys(readConfig(), print) },
+  'keys rotate': { options: ['now'], run: ({ now }) => rotateKeys(readConfig(), { dropCurrent: now }, print) },
+}
+
+const print = (text: string) => void process.stdout.write(`${text}\n`)
+
+async function serve(): Promise<void> {
+  const config = readConfig()
+  const logger = createLogger(config.logLevel)
+  const service = await startService(config, { logger })
+  stopWhenTold(service, logger)
+  print(startMessage(config, service))
+}
+
+async function migrateAlone(): Promise<void> {
+  const config = readConfig()
+  await using storage = await openStorage(config, createLogger(config.logLevel))
+  print(storage.migrations.length > 0 ? `Ran ${storage.migrations.join(', ')}.` : 'The database is up to date.')
+}
+
+async function run(argv: string[]): Promise<void> {
+  const { values, positionals } = parse(argv)
+  if (values.help) return print(helpText(Object.keys(COMMANDS)))
+  if (values.version) return print(VERSION)
+  const name = positionals.join(' ') || 'serve'
+  const command = COMMANDS[name]
+  if (!command) throw unknownCommand(`"${name}"`)
+  if (values.now && !command.options.includes('now')) throw unknownCommand(`"${name}" with --now`)
+  await command.run({ now: values.now })
+}
+
+function parse(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        version: { type: 'boolean', short: 'v', default: false },
+        now: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    throw unknownCommand((error as Error).message.split('. ')[0]!)
+  }
+}
+
+const unknownCommand = (found: string) =>
+  new OperatorError({
+    needed: `one of the commands ${Object.keys(COMMANDS).join(', ')}`,
+    found,
+    remedy: 'auth-service --help tells what each does',
+  })
+
+try {
+  await run(process.argv.slice(2))
+} catch (error) {
+  const isForOperator = error instanceof OperatorError
+  process.stderr.write(`auth-service: ${isForOperator ? error.message : (error as Error).stack}\n`)
+  process.exit(1)
+}

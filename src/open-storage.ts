@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { countPasswordsWithPepper } from './accounts/account-store.ts'
+import type { Config } from './config.ts'
+import { openEmbeddedDatabase } from './embedded/database.ts'
+import { lockDirectory } from './embedded/directory-lock.ts'
+import type { Logger } from './log.ts'
+import { OperatorError } from './operator-error.ts'
+import type { KeyRing } from './secrets/key-ring.ts'
+import { checkSecretKeys, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import { secretKeyOf } from './secrets/secret-key-file.ts'
+import { countSessionsWithTokenKey } from './sessions/session-store.ts'
+import { type Database, embeddedDatabase, postgresDatabase } from './storage/database.ts'
+import { migrate } from './storage/migrate.ts'
+import type { QueueBackend } from './storage/queue.ts'
+import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
+
+export type Storage = AsyncDisposable & {
+  database: Database
+  queueBackend: QueueBackend
+  secretKeys: KeyRing
+  /** Names of the migrations that were run. */
+  migrations: string[]
+}
+
+const OLDEST_POSTGRES = 15
+
+const SECRET_KEY_USES: SecretKeyUse[] = [
+  { what: 'passwords', count: countPasswordsWithPepper },
+  { what: 'sessions', count: countSessionsWithTokenKey },
+  { what: 'signing keys', count: countSigningKeysSealedWith },
+]
+
+/**
+ * Opens the database that the settings name, brings its schema up to date and checks the secret key against it.
+ * @throws OperatorError
+ */
+export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
+  await using opened = new AsyncDisposableStack()
+  const { database, queueBackend } = config.databaseUrl
+    ? await openPostgres(config.databaseUrl, opened, logger)
+    : await openEmbedded(config.dataDirectory, opened, logger)
+  const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory)
+  const migrations = await migrate(database)
+  await checkSecretKeys(database, secretKeys, SECRET_KEY_USES)
+  const parts = opened.move()
+  return { database, queueBackend, secretKeys, migrations, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+}
+
+async function openEmbedded(dataDirectory: string, opened: AsyncDisposableStack, logger: Logger) {
+  opened.use(lockDirectory(dataDirectory))
+  const { pglite, close } = await openEmbeddedDatabase({ directory: join(dataDirectory, 'database'), logger })
+  opened.defer(close)
+  return { database: embeddedDatabase(pglite), queueBackend: { pglite } }
+}
+
+async function openPostgres(url: string, opened: AsyncDisposableStack, logger: Logger) {
+  const database = postgresDatabase(url, logger)
+  opened.defer(() => database.destroy())
+  await checkPostgres(database, url)
+  return { database, queueBackend: { postgresUrl: url } }
+}
+
+async function checkPostgres(database: Database, url: string): Promise<void> {
+  const { host, pathname } = new URL(url)
+  const needed = `PostgreSQL ${OLDEST_POSTGRES} or newer at ${host}${pathname}`
+  const version = await versionOf(database).catch(error => {
+    throw new OperatorError(
+      {
+        needed,
+        found: `${(error as Error).message || (error as NodeJS.ErrnoException).code}`,
+        remedy: 'start the server, or correct the host, user, password or database in AUTH_DATABASE_URL',
+      },
+      { cause: error },
+    )
+  })
+  if (version < OLDEST_POSTGRES * 10_000)
+    throw new OperatorError({
+      needed,
+      found: `version ${Math.floor(version / 10_000)}`,
+      remedy: 'upgrade the server, or set AUTH_DATABASE_URL to a newer one',
+    })
+}
+
+async function versionOf(database: Database): Promise<number> {
+  const { rows } = await sql<{ version: number }>`
+    select current_setting('server_version_num')::int as version`.execute(database)
+  return rows[0]!.version
+}

@@ -1,0 +1,248 @@
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
+import { accountCreated } from './accounts/messages.ts'
+import { accountRoutes } from './accounts/routes.ts'
+import { ConfirmationTickets } from './accounts/ticket.ts'
+import { type Config, usesMailbox } from './config.ts'
+import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
+import { LetterTokens } from './confirmation/letter-token.ts'
+import { letterRequested } from './confirmation/messages.ts'
+import { confirmationRoutes } from './confirmation/routes.ts'
+import { consumeMessages } from './confirmation/worker.ts'
+import { type Mailer, openMailer } from './email/mailer.ts'
+import { parseSmtpUrl } from './email/smtp-url.ts'
+import { type Mailbox, openMailbox } from './embedded/mailbox.ts'
+import { startHousekeeping } from './housekeeping.ts'
+import { allowCrossOrigin } from './http/cors.ts'
+import { healthRoutes } from './http/health.ts'
+import { listenForMetrics, unlistenable } from './http/metrics-listener.ts'
+import { describeRoutes, openapiRoute } from './http/openapi.ts'
+import { referenceRoutes } from './http/reference.ts'
+import { createHttpServer, type HttpServer } from './http/server.ts'
+import type { Logger } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { openStorage, type Storage } from './open-storage.ts'
+import { pageRoutes } from './pages/routes.ts'
+import { HashingLanes } from './passwords/hashing-lanes.ts'
+import { createPasswordHasher } from './passwords/password-hasher.ts'
+import { metadataRoute } from './sessions/metadata.ts'
+import { sessionRoutes } from './sessions/routes.ts'
+import { Sessions } from './sessions/sessions.ts'
+import { isLoopback } from './settings.ts'
+import type { Database } from './storage/database.ts'
+import { openQueue, type Queue } from './storage/queue.ts'
+import { isUnavailable } from './storage/unavailable.ts'
+import { AccessTokens } from './tokens/access-token.ts'
+import { tokenRoutes } from './tokens/routes.ts'
+import { SigningKeys } from './tokens/signing-keys.ts'
+import { VERSION } from './version.ts'
+
+export type Service = AsyncDisposable & {
+  /** Its origin in links, with the port that it listens on where none was set. */
+  publicUrl: string
+  metricsUrl: string | undefined
+  /** The embedded mailbox, where letters go to it. */
+  mailbox: Mailbox | undefined
+  database: Database
+  /** What password hashing is doing. */
+  hashing: Pick<HashingLanes, 'waiting' | 'running' | 'started' | 'refused'>
+}
+
+export type ServiceOptions = {
+  logger: Logger
+  /** The process's clock, in milliseconds. */
+  now?: () => number
+}
+
+const FINISH_WITHIN = 8_000 // milliseconds that messages in hand have at the stop
+
+/**
+ * Starts the service that the settings describe; disposing of it finishes what is under way and closes everything.
+ * @throws OperatorError when something that it needs is not there
+ */
+export async function startService(config: Config, { logger, now = Date.now }: ServiceOptions): Promise<Service> {
+  await using opened = new AsyncDisposableStack()
+  const metrics = createMetrics()
+  const storage = opened.use(await openStorage(config, logger))
+  const mail = await openMail(config, logger, metrics, opened)
+  const queue = await openQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
+  opened.defer(() => queue.stop(FINISH_WITHIN))
+
+  let port = config.listen.port
+  const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
+  const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
+  opened.defer(() => areas.lanes.close())
+  opened.use(startHousekeeping({ database: storage.database, signingKeys: areas.signingKeys, logger }))
+  const metricsListener =
+    config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
+  if (metricsListener) opened.defer(() => metricsListener.close())
+
+  const server = await buildServer({ config, storage, queue, mail, areas, metrics, logger, publicUrl, now })
+  opened.defer(() => server.close())
+  server.server.once('listening', () => {
+    port = (server.server.address() as AddressInfo).port
+  })
+  await listen(server, config)
+  if (mail)
+    await consumeMessages(queue, {
+      ...areas,
+      database: storage.database,
+      mailer: mail.mailer,
+      confirmUrl: () => config.confirmUrl ?? `${publicUrl()}/confirm`,
+      publicUrl,
+      serviceName: config.mailFrom.name,
+      linkLifetime: config.confirmationTtl,
+      letters: metrics.letters,
+      logger,
+      now,
+    })
+  const parts = opened.move()
+  return {
+    publicUrl: publicUrl(),
+    metricsUrl: metricsListener?.url,
+    mailbox: mail?.mailbox,
+    database: storage.database,
+    hashing: areas.lanes,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+type Mail = { mailer: Mailer; mailbox: Mailbox | undefined }
+
+/** The sender of letters, in a process that sends any; with the embedded mailbox where no mail server is set. */
+async function openMail(
+  config: Config,
+  logger: Logger,
+  metrics: Metrics,
+  opened: AsyncDisposableStack,
+): Promise<Mail | undefined> {
+  if (!config.modules.has('confirmation')) return undefined
+  const mailbox = usesMailbox(config)
+    ? await openMailbox({ directory: join(config.dataDirectory, 'mailbox'), logger })
+    : undefined
+  if (mailbox) opened.defer(() => mailbox.close())
+  const smtp = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
+  const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
+  const mailer = openMailer({ smtp, from: config.mailFrom, logger, onHealth })
+  opened.defer(() => mailer.close())
+  return { mailer, mailbox }
+}
+
+type Areas = Awaited<ReturnType<typeof openAreas>>
+
+async function openAreas(needs: {
+  config: Config
+  storage: Storage
+  queue: Queue
+  metrics: Metrics
+  publicUrl: () => string
+  now: () => number
+}) {
+  const { config, storage, queue, metrics, publicUrl, now } = needs
+  const { database, secretKeys } = storage
+  const signingKeys = await SigningKeys.open({
+    database,
+    sealing: secretKeys.for('sealing'),
+    algorithm: config.signingAlgorithm,
+    accessTokenTtl: config.accessTokenTtl,
+  })
+  const accessTokens = new AccessTokens({
+    keys: signingKeys,
+    issuer: publicUrl,
+    audience: () => config.audience ?? publicUrl(),
+    clientId: config.clientId,
+    ttl: config.accessTokenTtl,
+    now,
+  })
+  const lanes = new HashingLanes()
+  metrics.watchHashing(lanes)
+  const sessions = new Sessions({
+    database,
+    keys: secretKeys.for('refresh-token'),
+    accessTokens,
+    lifetimes: { idle: config.refreshIdleTtl, absolute: config.sessionTtl },
+    grace: config.refreshGrace,
+    exchanges: metrics.refreshExchanges,
+  })
+  return {
+    database,
+    queue,
+    signingKeys,
+    accessTokens,
+    sessions,
+    lanes,
+    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper'), lanes }),
+    tickets: new ConfirmationTickets(secretKeys.for('confirmation-ticket')),
+    letterTokens: new LetterTokens(secretKeys.for('letter-token')),
+    policy: { minLength: config.passwordMinLength, serviceName: config.mailFrom.name },
+  }
+}
+
+async function buildServer(needs: {
+  config: Config
+  storage: Storage
+  queue: Queue
+  mail: Mail | undefined
+  areas: Areas
+  metrics: Metrics
+  logger: Logger
+  publicUrl: () => string
+  now: () => number
+}): Promise<HttpServer> {
+  const { config, storage, queue, mail, areas, metrics, logger, publicUrl, now } = needs
+  const problems = { ...ACCOUNT_PROBLEMS, ...CONFIRMATION_PROBLEMS }
+  const server = createHttpServer({
+    logger,
+    trustedProxies: config.trustedProxies,
+    problems,
+    isUnavailable,
+    onAnswer: ({ seconds, ...labels }) =>
+      metrics.requests.observe({ ...labels, status: String(labels.status) }, seconds),
+  })
+  await describeRoutes(server, VERSION)
+  await allowCrossOrigin(server, config.allowedOrigins)
+  if (config.modules.has('accounts')) {
+    accountRoutes(server, areas)
+    tokenRoutes(server, { keys: areas.signingKeys })
+    metadataRoute(server, { publicUrl })
+    const needs = { sessions: areas.sessions, clientId: config.clientId, isUnavailable }
+    await server.register(async scope => sessionRoutes(scope, needs))
+  }
+  if (config.modules.has('confirmation')) confirmationRoutes(server, areas)
+  await server.register(scope =>
+    pageRoutes(scope, {
+      ...areas,
+      modules: config.modules,
+      publicUrl,
+      appUrl: config.appUrl,
+      isLoopback,
+      serviceName: config.mailFrom.name,
+      refreshIdleTtl: config.refreshIdleTtl,
+      mailbox: mail?.mailbox,
+      mailboxForced: config.mailboxForced,
+      problems,
+      isUnavailable,
+      now,
+    }),
+  )
+  healthRoutes(server, {
+    checks: {
+      database: async () => void (await sql`select 1`.execute(storage.database)),
+      queue: () => queue.check(),
+    },
+    mail: mail && (() => mail.mailer.health().state),
+  })
+  openapiRoute(server)
+  referenceRoutes(server)
+  return server
+}
+
+async function listen(server: HttpServer, { listen: { host, port } }: Config): Promise<void> {
+  try {
+    await server.listen({ host, port })
+  } catch (error) {
+    throw unlistenable('AUTH_PORT', `${host}:${port}`, error)
+  }
+}
