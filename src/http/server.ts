@@ -53,7 +53,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true, useDefaults: false } },
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(commonHeaders(request)) // no hook runs for a path that cannot be read
+      void answerError(error, request, reply)
+    },
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
@@ -78,14 +81,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   closeConnectionsWhenStopping(server)
 
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'x-request-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'x-frame-options': 'DENY',
-      'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    })
+    reply.headers(commonHeaders(request))
   })
   server.addHook('onResponse', async (request, reply) => {
     const { method } = request
@@ -98,6 +94,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   })
   return server
 }
+
+const commonHeaders = ({ id }: FastifyRequest) => ({
+  'x-request-id': id,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+})
 
 /** Answers with a refusal's problem document. */
 export function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { code, facts }: Refusal) {

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { decodeProtectedHeader } from 'jose'
+import { sql } from 'kysely'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { AccessTokens } from '../../src/tokens/access-token.ts'
+import type { SigningAlgorithm } from '../../src/tokens/signing-algorithms.ts'
+import { SigningKeys } from '../../src/tokens/signing-keys.ts'
+import { DATABASES, freezeClock, type OpenedDatabase, openTestDatabase } from '../support/database.ts'
+
+const MINUTE = 60
+const DAY = 86_400
+const START = Date.parse('2026-01-01T00:00:00Z')
+const key = (id: string) => `${id}:${Buffer.alloc(32, id).toString('base64')}`
+
+for (const kind of DATABASES) {
+  describe(`signing keys on ${kind}`, () => {
+    let opened: OpenedDatabase
+    let database: Database
+    before(async () => {
+      opened = await openTestDatabase(kind)
+      database = opened.database
+    })
+    after(() => opened[Symbol.asyncDispose]())
+    beforeEach(async () => {
+      await sql`delete from signing_key`.execute(database)
+      await at(0)
+    })
+
+    const at = (seconds: number) => freezeClock(database, new Date(START + seconds * 1_000).toISOString())
+
+    const open = (algorithm: SigningAlgorithm = 'ES256', secretKeys = key('k1')) =>
+      SigningKeys.open({
+        database,
+        sealing: KeyRing.parse(secretKeys).for('sealing'),
+        algorithm,
+        accessTokenTtl: 5 * MINUTE,
+      })
+
+    const tokensOf = (keys: SigningKeys) =>
+      new AccessTokens({
+        keys,
+        issuer: () => 'http://localhost',
+        audience: () => 'http://localhost',
+        clientId: 'default',
+        ttl: 5 * MINUTE,
+        now: () => START,
+      })
+    const subject = { accountId: 'account', sessionId: 'session', authenticatedAt: new Date(START), amr: ['pwd'] }
+
+    const published = (keys: SigningKeys) => keys.jwks.keys.map(({ kid }) => kid)
+
+    test('the next key is published from the first start on', async () => {
+      const keys = await open()
+      assert.equal(keys.jwks.keys.length, 2)
+      assert.ok(published(keys).includes(keys.current.id))
+    })
+
+    test('the JWKS holds public members only', async () => {
+      for (const algorithm of ['ES256', 'EdDSA', 'RS256'] as const) {
+        await sql`delete from signing_key`.execute(database)
+        const keys = await open(algorithm)
+        for (const jwk of keys.jwks.keys) {
+          for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']) assert.ok(!(secret in jwk), secret)
+          assert.deepEqual([jwk.alg, jwk.use], [algorithm, 'sig'])
+        }
+      }
+    })
+
+    test('every algorithm signs what verifies, and what was changed does not', async () => {
+      for (const algorithm of ['ES256', 'EdDSA', 'RS256'] as const) {
+        await sql`delete from signing_key`.execute(database)
+        const tokens = tokensOf(await open(algorithm))
+        const token = tokens.issue(subject)
+        assert.deepEqual(await tokens.verify(token), { accountId: 'account', sessionId: 'session' })
+        const [header, claims, signature] = token.split('.') as [string, string, string]
+        const forged = Buffer.from(claims, 'base64url').toString().replace('account', 'another')
+        assert.equal(await tokens.verify(`${header}.${Buffer.from(forged).toString('base64url')}.${signature}`), undefined)
+        const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
+        assert.equal(await tokens.verify(`${none}.${claims}.`), undefined)
+      }
+    })
+
+    test('a hundred ES256 signatures, whatever their DER lengths, verify', async () => {
+      const tokens = tokensOf(await open())
+      for (let count = 0; count < 100; count++) assert.ok(await tokens.verify(tokens.issue(subject)))
+    })
+
+    test('keys are stored sealed', async () => {
+      const keys = await open()
+      const { rows } = await sql<{ sealed_private_key: Uint8Array }>`
+        select sealed_private_key from signing_key where id = ${keys.current.id}`.execute(database)
+      const pkcs8 = keys.current.privateKey.export({ type: 'pkcs8', format: 'der' })
+      assert.equal(Buffer.from(rows[0]!.sealed_private_key).includes(pkcs8.subarray(-32)), false)
+    })
+
+    test('a rotated key signs 15 minutes after it was published at the earliest', async () => {
+      const keys = await open()
+      const [first] = [keys.current.id]
+      const next = published(keys).find(id => id !== first)
+      await keys.rotate({ dropCurrent: false })
+      assert.equal(keys.current.id, first, 'verifiers may not know the next one yet')
+      assert.equal(keys.jwks.keys.length, 3, 'there is a next one again')
+      await at(15 * MINUTE)
+      await keys.maintain()
+      assert.equal(keys.current.id, next)
+    })
+
+    test('the key of before stays until what it signed has expired, then goes', async () => {
+      const keys = await open()
+      const first = keys.current.id
+      await at(DAY)
+      await keys.rotate({ dropCurrent: false })
+      assert.notEqual(keys.current.id, first, 'the next one was published long ago')
+      await at(DAY + 9 * MINUTE)
+      await keys.maintain()
+      assert.ok(published(keys).includes(first))
+      await at(DAY + 11 * MINUTE)
+      await keys.maintain()
+      assert.ok(!published(keys).includes(first))
+    })
+
+    test('keys rotate by themselves every 90 days', async () => {
+      const keys = await open()
+      const first = keys.current.id
+      await at(89 * DAY)
+      await keys.maintain()
+      assert.equal(keys.current.id, first)
+      await at(90 * DAY + MINUTE)
+      await keys.maintain()
+      assert.notEqual(keys.current.id, first)
+    })
+
+    test('a dropped key leaves the JWKS at once, and its tokens are refused', async () => {
+      const keys = await open()
+      const tokens = tokensOf(keys)
+      const token = tokens.issue(subject)
+      const leaked = keys.current.id
+      await keys.rotate({ dropCurrent: true })
+      assert.notEqual(keys.current.id, leaked)
+      assert.ok(!published(keys).includes(leaked))
+      assert.equal(await tokens.verify(token), undefined)
+      assert.ok(await tokens.verify(tokens.issue(subject)))
+    })
+
+    test('another process follows, and ten that start at once agree', async () => {
+      const processes = await Promise.all(Array.from({ length: 10 }, () => open()))
+      assert.equal(new Set(processes.map(keys => keys.current.id)).size, 1)
+      const [one, other] = processes as [SigningKeys, SigningKeys]
+      await at(DAY)
+      await one.rotate({ dropCurrent: false })
+      const token = tokensOf(one).issue(subject)
+      assert.ok(await tokensOf(other).verify(token), 'it knew the next key before')
+      await other.maintain()
+      assert.equal(other.current.id, one.current.id)
+    })
+
+    test('a change of the algorithm goes the same way', async () => {
+      const before = tokensOf(await open('ES256')).issue(subject)
+      const keys = await open('EdDSA')
+      assert.equal(keys.current.algorithm, 'ES256', 'the new key waits its 15 minutes')
+      await at(15 * MINUTE)
+      await keys.maintain()
+      assert.equal(keys.current.algorithm, 'EdDSA')
+      const tokens = tokensOf(keys)
+      assert.equal(decodeProtectedHeader(tokens.issue(subject)).alg, 'EdDSA')
+      assert.ok(await tokens.verify(before), 'what the old one signed still verifies')
+    })
+
+    test('a new secret key in front reseals the keys, and the old one can go', async () => {
+      const first = await open('ES256', key('k1'))
+      const both = await open('ES256', `${key('k2')},${key('k1')}`)
+      assert.equal(both.current.id, first.current.id)
+      const alone = await open('ES256', key('k2'))
+      assert.equal(alone.current.id, first.current.id)
+      await assert.rejects(open('ES256', `k3:${randomBytes(32).toString('base64')}`), /secret key k2/)
+    })
+  })
+}
