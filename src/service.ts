@@ -42,6 +42,8 @@ import { VERSION } from './version.ts'
 export type Service = AsyncDisposable & {
   /** Its origin in links, with the port that it listens on where none was set. */
   publicUrl: string
+  /** The port that it listens on. */
+  port: number
   metricsUrl: string | undefined
   /** The embedded mailbox, where letters go to it. */
   mailbox: Mailbox | undefined
@@ -101,6 +103,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
   const parts = opened.move()
   return {
     publicUrl: publicUrl(),
+    port,
     metricsUrl: metricsListener?.url,
     mailbox: mail?.mailbox,
     database: storage.database,

@@ -38,7 +38,6 @@ async function prepare(): Promise<Reference> {
     routePrefix: '/docs',
     configuration: {
       url: '/openapi.json',
-      pageTitle: 'The auth service',
       withDefaultFonts: false,
       telemetry: false,
       showDeveloperTools: 'never',
@@ -47,7 +46,10 @@ async function prepare(): Promise<Reference> {
       mcp: { disabled: true },
     },
   })
+  // The page is at /docs, not at /docs/, from where its relative path would lead elsewhere.
   const page = (await stage.inject('/docs/')).body
+    .replace('src="js/scalar.js"', 'src="/docs/js/scalar.js"')
+    .replace(/<title>[^<]*/, '<title>The auth service')
   const script = (await stage.inject('/docs/js/scalar.js')).rawPayload
   await stage.close()
   const etag = `"${createHash('sha256').update(script).digest('base64url')}"`
@@ -55,7 +57,7 @@ async function prepare(): Promise<Reference> {
 }
 
 function policyFor(page: string): string {
-  const inline = [...page.matchAll(/<script(?: [^>]*)?>([\s\S]+?)<\/script>/g)].map(
+  const inline = [...page.matchAll(/<script(?! src=)[^>]*>([\s\S]*?)<\/script>/g)].map(
     ([, code]) => `'sha256-${createHash('sha256').update(code!).digest('base64')}'`,
   )
   return [

@@ -73,7 +73,11 @@ for (const kind of DATABASES) {
         const again = await send(`${service.url}/v1/sessions`, { json: { email, password } })
         assert.deepEqual([again.status, again.body.code], [403, 'account_disabled'])
         const wrong = await send(`${service.url}/v1/sessions`, { json: { email, password: 'not the password' } })
-        assert.deepEqual([wrong.status, wrong.body.code], [401, 'invalid_credentials'], 'only the right password learns it')
+        assert.deepEqual(
+          [wrong.status, wrong.body.code],
+          [401, 'invalid_credentials'],
+          'only the right password learns it',
+        )
       }
       assert.ok(outcomes.has(403), 'the race has been met')
     })

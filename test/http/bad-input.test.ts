@@ -32,20 +32,33 @@ describe('bad input', () => {
   })
 
   test('JSON that is no object is not valid', async () => {
-    for (const body of ['null', '1', '"x"', '[]', 'true']) assertProblem(await signUp(body), 422, 'invalid_request', body)
+    for (const body of ['null', '1', '"x"', '[]', 'true'])
+      assertProblem(await signUp(body), 422, 'invalid_request', body)
   })
 
   test('missing, unknown and mistyped fields are told all at once, each with its pointer', async () => {
     const answer = await signUp(JSON.stringify({ email: 1, 'a/b~c': true, status: 'active' }))
     assertProblem(answer, 422, 'invalid_request')
-    assert.deepEqual(new Set(faults(answer).map(String)), new Set([
-      '/password,required', '/a~1b~0c,unknown_field', '/status,unknown_field', '/email,wrong_type',
-    ]))
+    assert.deepEqual(
+      new Set(faults(answer).map(String)),
+      new Set(['/password,required', '/a~1b~0c,unknown_field', '/status,unknown_field', '/email,wrong_type']),
+    )
   })
 
   test('no field of an account can be set from outside', async () => {
-    for (const field of ['id', 'status', 'confirmed_at', 'created_at', 'revision', 'superseded_at', 'role', 'password_phc'])
-      assert.deepEqual(faults(await signUp(JSON.stringify({ ...good, [field]: 'active' }))), [[`/${field}`, 'unknown_field']])
+    for (const field of [
+      'id',
+      'status',
+      'confirmed_at',
+      'created_at',
+      'revision',
+      'superseded_at',
+      'role',
+      'password_phc',
+    ])
+      assert.deepEqual(faults(await signUp(JSON.stringify({ ...good, [field]: 'active' }))), [
+        [`/${field}`, 'unknown_field'],
+      ])
   })
 
   test('arrays and objects in the place of strings are refused, never coerced', async () => {
@@ -66,7 +79,13 @@ describe('bad input', () => {
 
   test('addresses and passwords have codes of their own, told together', async () => {
     const cases: [object, [string, string][]][] = [
-      [{ email: 'not an address', password: 'short' }, [['/email', 'email_invalid'], ['/password', 'password_too_short']]],
+      [
+        { email: 'not an address', password: 'short' },
+        [
+          ['/email', 'email_invalid'],
+          ['/password', 'password_too_short'],
+        ],
+      ],
       [{ ...good, password: 'x'.repeat(300) }, [['/password', 'password_too_long']]],
       [{ ...good, password: 'x'.repeat(5_000) }, [['/password', 'password_too_long']]],
       [{ ...good, password: 'PassWord123' }, [['/password', 'password_too_common']]],
@@ -88,7 +107,13 @@ describe('bad input', () => {
   })
 
   test('other content types are refused', async () => {
-    for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data', 'x'])
+    for (const type of [
+      'text/plain',
+      'application/xml',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+      'x',
+    ])
       assertProblem(await signUp('{}', { 'content-type': type }), 415, 'unsupported_media_type', type)
   })
 
@@ -106,7 +131,14 @@ describe('bad input', () => {
   })
 
   test('an unknown path is not found', async () => {
-    for (const path of ['/v1', '/v1/nothing', '/v2/accounts', '/sign-up/', '/%2e%2e/etc/passwd', '/mailbox/..%2f..%2fx'])
+    for (const path of [
+      '/v1',
+      '/v1/nothing',
+      '/v2/accounts',
+      '/sign-up/',
+      '/%2e%2e/etc/passwd',
+      '/mailbox/..%2f..%2fx',
+    ])
       assert.equal((await send(`${service.url}${path}`)).status, 404, path)
     assertProblem(await send(`${service.url}/v1/nothing`), 404, 'not_found')
   })
@@ -116,7 +148,14 @@ describe('bad input', () => {
   })
 
   test('garbled Authorization headers are no tokens', async () => {
-    for (const authorization of ['Bearer', 'Bearer ', 'bearer x y', 'Basic YTpi', 'Bearer a.b.c', `Bearer ${'x'.repeat(9_000)}`]) {
+    for (const authorization of [
+      'Bearer',
+      'Bearer ',
+      'bearer x y',
+      'Basic YTpi',
+      'Bearer a.b.c',
+      `Bearer ${'x'.repeat(9_000)}`,
+    ]) {
       const answer = await send(`${service.url}/v1/account`, { headers: { authorization } })
       assertProblem(answer, 401, 'invalid_access_token', authorization.slice(0, 20))
       assert.equal(answer.headers.get('www-authenticate'), 'Bearer')

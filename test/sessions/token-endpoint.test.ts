@@ -93,7 +93,14 @@ for (const kind of DATABASES) {
     })
 
     test('a malformed token is refused without asking the database', async () => {
-      for (const garbled of ['x', 'authsvc_rt_', 'authsvc_rt_k1.', `authsvc_rt_k1.${'A'.repeat(56)}`, '\0', 'é'.repeat(99)])
+      for (const garbled of [
+        'x',
+        'authsvc_rt_',
+        'authsvc_rt_k1.',
+        `authsvc_rt_k1.${'A'.repeat(56)}`,
+        '\0',
+        'é'.repeat(99),
+      ])
         assert.equal((await exchange(service, garbled)).body.reason, 'malformed', garbled)
     })
 
@@ -133,7 +140,11 @@ for (const kind of DATABASES) {
       for (const which of ['first refresh token', 'current refresh token', 'access token'] as const) {
         const first = await signIn(service, account)
         const { body } = await exchange(service, first)
-        const tokens = { 'first refresh token': first, 'current refresh token': body.refresh_token, 'access token': body.access_token }
+        const tokens = {
+          'first refresh token': first,
+          'current refresh token': body.refresh_token,
+          'access token': body.access_token,
+        }
         assert.equal((await revoke(tokens[which])).status, 200)
         assert.equal((await exchange(service, body.refresh_token)).body.reason, 'revoked', which)
       }

@@ -16,7 +16,7 @@ export const PASSWORD = 'a long enough password'
 
 export type TestService = AsyncDisposable & {
   service: Service
-  /** Its origin. */
+  /** Its origin on this machine. */
   url: string
   /** What it has logged, as JSON lines. */
   log(): string
@@ -54,7 +54,7 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
   const parts = opened.move()
   return {
     service,
-    url: service.publicUrl,
+    url: `http://localhost:${service.port}`,
     log: () => lines.join(''),
     dataDirectory,
     databaseUrl,
@@ -99,7 +99,12 @@ export async function send<Body = any>(
   })
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.includes('json')
-  return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson && text ? JSON.parse(text) : undefined,
+  }
 }
 
 /** An address that no other test uses. */

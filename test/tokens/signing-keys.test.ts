@@ -77,7 +77,10 @@ for (const kind of DATABASES) {
         assert.deepEqual(await tokens.verify(token), { accountId: 'account', sessionId: 'session' })
         const [header, claims, signature] = token.split('.') as [string, string, string]
         const forged = Buffer.from(claims, 'base64url').toString().replace('account', 'another')
-        assert.equal(await tokens.verify(`${header}.${Buffer.from(forged).toString('base64url')}.${signature}`), undefined)
+        assert.equal(
+          await tokens.verify(`${header}.${Buffer.from(forged).toString('base64url')}.${signature}`),
+          undefined,
+        )
         const none = Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')
         assert.equal(await tokens.verify(`${none}.${claims}.`), undefined)
       }

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import packageJson from '../../package.json' with { type: 'json' }
+import { SETTINGS } from '../../src/config.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { emptyDirectory, ServiceProcess } from '../support/process.ts'
+import { confirmedAccount, exchange, SECRET_KEY, send, signIn, startTestService } from '../support/service.ts'
+
+async function run(env: Record<string, string>, ...args: string[]): Promise<string> {
+  await using service = new ServiceProcess(env, args)
+  const { code, stdout, stderr } = await service.ended()
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+
+describe('the command line', () => {
+  test('--help lists every command and every setting', async () => {
+    const help = await run({}, '--help')
+    for (const word of ['serve', 'migrate', 'keys list', 'keys rotate', '--version', ...Object.keys(SETTINGS)])
+      assert.ok(help.includes(word), word)
+  })
+
+  test('--version prints the version', async () => {
+    assert.equal((await run({}, '--version')).trim(), packageJson.version)
+  })
+
+  test('migrate brings the database up to date and ends', async () => {
+    await using directory = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: directory.path }
+    assert.match(await run(env, 'migrate'), /0001_initial/)
+    assert.match(await run(env, 'migrate'), /up to date/)
+  })
+
+  test('five processes that migrate at once are fine', async () => {
+    await using database = await createTestDatabase()
+    const env = { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }
+    const outputs = await Promise.all(Array.from({ length: 5 }, () => run(env, 'migrate')))
+    assert.equal(outputs.filter(output => output.includes('0001_initial')).length, 1)
+  })
+
+  test('keys rotate lets the next key sign, and a running service goes on', async () => {
+    await using service = await startTestService('PostgreSQL')
+    const env = { AUTH_DATABASE_URL: service.databaseUrl!, AUTH_SECRET_KEY: SECRET_KEY }
+    const before = await run(env, 'keys', 'list')
+    assert.match(before, /^\S+ +ES256 +next +.*waits for a rotation$/m)
+    assert.match(before, /^\S+ +ES256 +current /m)
+    const after = await run(env, 'keys', 'rotate')
+    assert.equal(after.trim().split('\n').length, 3)
+    const dropped = await run(env, 'keys', 'rotate', '--now')
+    const current = /^(\S+) +ES256 +current /m.exec(before)![1]!
+    assert.ok(!dropped.includes(current))
+    const account = await confirmedAccount(service)
+    const { body } = await exchange(service, await signIn(service, account))
+    const { status } = await send(`${service.url}/v1/account`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    })
+    assert.equal(status, 200)
+  })
+})
