@@ -176,6 +176,15 @@ function contradictionsOf(config: Config): [name: Name, found: string, fault: Se
         'set AUTH_DATABASE_URL, or leave AUTH_MODULES out',
       ),
     ])
+  if (config.modules.size < 2 && !config.publicUrl)
+    found.push([
+      'AUTH_PUBLIC_URL',
+      'nothing, with AUTH_MODULES set',
+      new SettingFault(
+        'the origin that people reach the service at, since several processes serve it',
+        'set it to the same in all of them, such as AUTH_PUBLIC_URL=https://auth.example.com',
+      ),
+    ])
   if (usesMailbox(config) && !isLocalOnly(config) && !config.mailboxForced)
     found.push([
       'AUTH_SMTP_URL',

@@ -126,9 +126,9 @@ async function openMail(
     ? await openMailbox({ directory: join(config.dataDirectory, 'mailbox'), logger })
     : undefined
   if (mailbox) opened.defer(() => mailbox.close())
-  const smtp = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
+  const server = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
-  const mailer = openMailer({ smtp, from: config.mailFrom, logger, onHealth })
+  const mailer = openMailer({ server, from: config.mailFrom, logger, onHealth })
   opened.defer(() => mailer.close())
   return { mailer, mailbox }
 }
@@ -235,7 +235,7 @@ async function buildServer(needs: {
       database: async () => void (await sql`select 1`.execute(storage.database)),
       queue: () => queue.check(),
     },
-    mail: mail && (() => mail.mailer.health().state),
+    mail: mail && (() => mail.mailer.health()),
   })
   openapiRoute(server)
   referenceRoutes(server)

@@ -1,20 +1,18 @@
 import { v7 as uuidv7 } from 'uuid'
 import { canonicalEmailAddress } from '../email/address.ts'
 import { type FieldFault, invalidRequest } from '../http/problem.ts'
-import type { PasswordHasher } from '../passwords/password-hasher.ts'
 import { judgePassword } from '../passwords/password-policy.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import type { Queue } from '../storage/queue.ts'
 import { insertAccount, type NewAccount } from './account-store.ts'
 import { FIELD_FAULTS, type FieldFaultCode } from './errors.ts'
 import { accountCreated } from './messages.ts'
-import { hashedOrOverloaded } from './overload.ts'
+import { hashPassword, type PasswordNeeds } from './password.ts'
 import type { ConfirmationTickets } from './ticket.ts'
 
-export type CreateAccountNeeds = {
+export type CreateAccountNeeds = PasswordNeeds & {
   database: Database
   queue: Queue
-  hasher: PasswordHasher
   tickets: ConfirmationTickets
   policy: PasswordPolicy
 }
@@ -46,7 +44,7 @@ export type CreatedAccount = Pick<NewAccount, 'id' | 'email'> & { createdAt: Dat
  */
 export async function createAccount(needs: CreateAccountNeeds, signUp: SignUp): Promise<CreatedAccount> {
   const { email, password } = judge(signUp, needs.policy)
-  const hashed = await hashedOrOverloaded(needs.hasher.hash(password, signUp.network))
+  const hashed = await hashPassword(needs, password, signUp.network)
   const account = { id: uuidv7(), email, locale: signUp.locale, password: hashed }
   const createdAt = await inTransaction(needs.database, async transaction => {
     const created = await insertAccount(transaction, account)

@@ -5,19 +5,16 @@ import {
   lockAccountsOf,
   supersedeUnconfirmed,
 } from '../accounts/account-store.ts'
-import { hashedOrOverloaded } from '../accounts/overload.ts'
+import { type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import { invalidRequest } from '../http/problem.ts'
-import type { PasswordHasher } from '../passwords/password-hasher.ts'
-import { normalizePassword } from '../passwords/password-policy.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import { ConfirmationRefusal } from './errors.ts'
 import { findLetter, type Letter } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
 
-export type ConfirmNeeds = {
+export type ConfirmNeeds = PasswordNeeds & {
   database: Database
-  hasher: PasswordHasher
   tickets: ConfirmationTickets
   letterTokens: LetterTokens
 }
@@ -82,12 +79,6 @@ async function proveSignUp(needs: ConfirmNeeds, account: Account, request: Confi
   const isProven =
     ticket !== undefined
       ? needs.tickets.open(ticket) === account.id
-      : await hasPassword(needs, account, password!, network)
+      : (await verifyPassword(needs, account, password!, network)).matches
   if (!isProven) throw new ConfirmationRefusal('proof_wrong')
-}
-
-async function hasPassword({ hasher }: ConfirmNeeds, account: Account, password: string, network: string) {
-  const normalized = normalizePassword(password)
-  if (normalized === undefined) return false
-  return (await hashedOrOverloaded(hasher.verify(normalized, account.password, network))).matches
 }

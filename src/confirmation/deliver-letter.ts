@@ -1,6 +1,7 @@
 import { findAccount, findConfirmedAccount, findNewestAccount, UNCONFIRMED_FOR } from '../accounts/account-store.ts'
 import { maskedEmailAddress } from '../email/address.ts'
-import { MailError, type Mailer } from '../email/mailer.ts'
+import { MailError } from '../email/mail-error.ts'
+import type { Mailer } from '../email/mailer.ts'
 import type { Logger } from '../log.ts'
 import type { Counter } from '../metrics.ts'
 import { type Database, inTransaction } from '../storage/database.ts'

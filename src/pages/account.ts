@@ -5,7 +5,7 @@ import { html } from '../http/html.ts'
 import type { HttpServer } from '../http/server.ts'
 import { GRANT_REFUSALS } from '../sessions/oauth-error.ts'
 import { layout } from './layout.ts'
-import type { PagesNeeds } from './routes.ts'
+import type { PagesNeeds } from './needs.ts'
 import { signInForm } from './sign-in.ts'
 
 type OwnAccount = Awaited<ReturnType<typeof readOwnAccount>>

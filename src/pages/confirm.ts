@@ -7,7 +7,7 @@ import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
 import { alert, layout, passwordField } from './layout.ts'
-import type { PagesNeeds } from './routes.ts'
+import type { PagesNeeds } from './needs.ts'
 import { waitingView } from './waiting.ts'
 
 /**

@@ -1,9 +1,4 @@
 import cookie from '@fastify/cookie'
-import type { FastifyReply } from 'fastify'
-import type { AuthenticateNeeds } from '../accounts/authenticate.ts'
-import type { CreateAccountNeeds } from '../accounts/create-account.ts'
-import type { ReadOwnAccountNeeds } from '../accounts/read-own-account.ts'
-import type { ConfirmNeeds } from '../confirmation/confirm.ts'
 import { acceptForms } from '../http/form.ts'
 import { HTTP_PROBLEMS } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
@@ -11,39 +6,14 @@ import { accountPage } from './account.ts'
 import { assetRoutes } from './assets.ts'
 import { confirmPage } from './confirm.ts'
 import { PageCookies } from './cookies.ts'
-import { type GuardNeeds, guardPages } from './guard.ts'
+import { guardPages } from './guard.ts'
 import { homePage } from './home.ts'
-import { type MailboxReader, mailboxPages } from './mailbox.ts'
-import { answerPageError, explanationOf, type PageProblems, refusalOf } from './page-problem.ts'
+import { mailboxPages } from './mailbox.ts'
+import type { PagesNeeds, PagesOptions } from './needs.ts'
+import { answerPageError, explanationOf, refusalOf } from './page-problem.ts'
 import { signInPage } from './sign-in.ts'
 import { signUpPage } from './sign-up.ts'
 import { letterRequests } from './waiting.ts'
-
-type Areas = CreateAccountNeeds & AuthenticateNeeds & ReadOwnAccountNeeds & ConfirmNeeds
-
-export type PagesOptions = Areas &
-  GuardNeeds & {
-    /** Which modules' pages this process serves. */
-    modules: ReadonlySet<'accounts' | 'confirmation'>
-    serviceName: string
-    /** Seconds that a refresh token's cookie is kept. */
-    refreshIdleTtl: number
-    /** The embedded mailbox, where letters go to it. */
-    mailbox: MailboxReader | undefined
-    /** Whether it is shown to others than this machine too. */
-    mailboxForced: boolean
-    /** What each code of each area means. */
-    problems: PageProblems
-    isUnavailable(error: unknown): boolean
-    /** The process's clock, in milliseconds. */
-    now: () => number
-  }
-
-export type PagesNeeds = PagesOptions & {
-  cookies: PageCookies
-  /** Answers a refused form with the form again and what was wrong; any other error goes on. */
-  answerFault(reply: FastifyReply, error: unknown, view: (explanation: string) => string): FastifyReply
-}
 
 /** The pages, for people without an application in between. They work without scripts, and no GET changes anything. */
 export async function pageRoutes(server: HttpServer, options: PagesOptions): Promise<void> {

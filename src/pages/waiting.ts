@@ -9,7 +9,7 @@ import { type Html, html } from '../http/html.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
 import { alert, emailField, layout } from './layout.ts'
-import type { PagesNeeds } from './routes.ts'
+import type { PagesNeeds } from './needs.ts'
 
 const WORDS: Record<ConfirmationStatus['state'], string> = {
   queued: 'A letter with a confirmation link is on its way to you.',

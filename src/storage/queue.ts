@@ -1,4 +1,3 @@
-import type { PGlite } from '@electric-sql/pglite'
 import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobResult, PgBoss } from 'pg-boss'
 import { type Static, type TObject, Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -23,7 +22,7 @@ export function defineMessage<Fields extends TObject>(
 }
 
 /** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
-export type QueueBackend = { postgresUrl: string } | { pglite: PGlite }
+export type QueueBackend = { postgresUrl: string } | { pglite: Parameters<typeof fromPglite>[0] }
 
 /** Messages between the modules, kept in the database, delivered at least once. */
 export type Queue = {

@@ -15,6 +15,8 @@ async function openApplication() {
   return { origin, close: () => new Promise(resolve => server.close(resolve)) }
 }
 
+type Call = { method?: string; headers?: Record<string, string>; body?: string; credentials?: 'include' }
+
 describe('a single-page application', () => {
   let service: TestService
   let chromium: TestBrowser
@@ -39,7 +41,7 @@ describe('a single-page application', () => {
     const page = await chromium.browser.newPage()
     await page.goto(origin)
     /** What the application's own script gets: an answer, or nothing where the browser keeps it back. */
-    const call = (path: string, init: RequestInit) =>
+    const call = (path: string, init: Call) =>
       page.evaluate(
         async ([url, options]) => {
           try {

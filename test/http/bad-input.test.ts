@@ -24,7 +24,8 @@ describe('bad input', () => {
     assert.ok(!/\bat .*\.[jt]s|node_modules/.test(text), 'no stack trace')
   }
 
-  const faults = ({ body }: Answer) => body.errors.map((fault: any) => [fault.pointer, fault.code])
+  const faults = ({ body }: Answer) =>
+    body.errors.map(({ pointer, code }: { pointer: string; code: string }) => [pointer, code])
 
   test('what is not JSON is told so', async () => {
     for (const body of ['', '{', 'null{', '{"email":}', "{'email':1}", '\0', '{"__proto__":{}}'])

@@ -41,7 +41,12 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
   const lines: string[] = []
   const logger = pino(
     { level: 'trace' },
-    new Writable({ write: (line, _encoding, done) => void (lines.push(String(line)), done()) }),
+    new Writable({
+      write(line, _encoding, done) {
+        lines.push(String(line))
+        done()
+      },
+    }),
   )
   const config = readConfig({
     AUTH_PORT: '0',
@@ -82,9 +87,12 @@ async function embeddedTemplate(): Promise<string> {
   return template
 }
 
+// What the service answers is what the tests are there to find out.
+// biome-ignore lint/suspicious/noExplicitAny: see above
 export type Answer<Body = any> = { status: number; headers: Headers; body: Body; text: string }
 
 /** Sends a request; `json` and `form` are bodies. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
 export async function send<Body = any>(
   url: string,
   { json, form, ...init }: RequestInit & { json?: unknown; form?: Record<string, string> } = {},

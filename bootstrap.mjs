@@ -1,0 +1,145 @@
+// Installs what package-lock.json asks for and node_modules lacks, before `npm start` and `npm test` do anything else.
+// Nothing is installed yet when it runs, on whatever Node the machine has: no dependencies, and syntax that Node 14 parses.
+//
+//   node bootstrap.mjs start    the packages that the service needs
+//   node bootstrap.mjs test     those, and the ones that its tests need
+//
+// It must be an npm script of its own: a shell remembers where it found `node`, so one that installs the bundled Node
+// would go on using the machine's.
+
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, readFileSync, unlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const NEEDED_NODE = 24 // the first long-term release that runs TypeScript as it is
+const OLDEST_NODE = 20 // whose npm is known to install package-lock.json
+
+const root = dirname(fileURLToPath(import.meta.url))
+const modules = join(root, 'node_modules')
+
+main(process.argv[2])
+
+function main(purpose) {
+  if (purpose !== 'start' && purpose !== 'test')
+    fail('"start" or "test" as its one argument', JSON.stringify(purpose), 'run `npm start` or `npm test`')
+
+  if (majorOf(process.version) < OLDEST_NODE)
+    fail(
+      `Node ${NEEDED_NODE} or newer, or Node ${OLDEST_NODE} or newer to install it`,
+      `Node ${process.version}`,
+      `install Node ${NEEDED_NODE} from https://nodejs.org or with the system's packages, and run this again`,
+    )
+
+  const missing = missingPackages(purpose === 'test')
+  if (missing.length > 0) install(missing, purpose === 'test' || hasDevelopmentPackages())
+  checkNode()
+}
+
+/** The paths in package-lock.json that this machine needs and that are not in node_modules at the same version. */
+function missingPackages(withDevelopment) {
+  const installed = packagesOf(join(modules, '.package-lock.json'))
+  return Object.entries(packagesOf(join(root, 'package-lock.json')))
+    .filter(([path, wanted]) => path.startsWith('node_modules/') && isNeeded(wanted, withDevelopment))
+    .filter(([path, { version }]) => {
+      const found = installed[path]
+      return !found || found.version !== version || !existsSync(join(root, path, 'package.json'))
+    })
+    .map(([path]) => path)
+}
+
+function packagesOf(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {}
+}
+
+function isNeeded(wanted, withDevelopment) {
+  if (wanted.dev && !withDevelopment) return false
+  if (!wanted.optional) return true
+  return allows(wanted.os, process.platform) && allows(wanted.cpu, process.arch) && allows(wanted.libc, libc())
+}
+
+/** Reads `os`, `cpu` and `libc` as npm does: a name or a list of names, where `!name` excludes. */
+function allows(names, mine) {
+  const list = [].concat(names || [])
+  if (list.includes(`!${mine}`)) return false
+  const included = list.filter(name => name[0] !== '!')
+  return included.length === 0 || included.includes(mine) || included.includes('any')
+}
+
+function libc() {
+  if (process.platform !== 'linux') return undefined
+  process.report.excludeNetwork = true // else a report looks up the host's names, which can take seconds
+  return process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl'
+}
+
+/** Development packages that are there already stay: `npm start` must not take the tests' packages away. */
+function hasDevelopmentPackages() {
+  return Object.values(packagesOf(join(modules, '.package-lock.json'))).some(({ dev }) => dev)
+}
+
+function install(missing, withDevelopment) {
+  const kind = withDevelopment ? '--include=dev' : '--omit=dev'
+  const needed = `to install ${missing.length} packages into ${modules} (${namesOf(missing)})`
+  try {
+    accessSync(existsSync(modules) ? modules : root, constants.W_OK)
+  } catch {
+    fail(needed, 'a folder that this user may not write to', `run \`npm ci ${kind}\` there as its owner, once`)
+  }
+
+  process.stderr.write(`Installing what is missing: ${namesOf(missing)} (npm ci ${kind}) … `)
+  const began = Date.now()
+  const { status, error, stdout, stderr } = npm([
+    ...['ci', kind, '--include=optional', '--ignore-scripts', '--engine-strict=false'],
+    ...['--no-audit', '--no-fund', '--no-progress', '--loglevel=error'],
+  ])
+  process.stderr.write(`${status === 0 ? 'done' : 'failed'} after ${((Date.now() - began) / 1000).toFixed(1)} s\n`)
+  if (error) fail(needed, `npm, which cannot be run (${error.message})`, 'install npm, which comes with Node')
+  if (status !== 0) {
+    process.stderr.write(`${stdout}${stderr}`)
+    fail(needed, `npm ended with exit code ${status}`, 'see what npm says above, and try again')
+  }
+
+  const still = missingPackages(withDevelopment)
+  if (still.length > 0) process.stderr.write(`npm left out ${namesOf(still)}, which this machine seems to need.\n`)
+}
+
+function npm(args) {
+  const options = { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 }
+  const cli = process.env.npm_execpath || ''
+  // The Node that runs npm rather than the one that runs this file, which may be the bundled one that npm replaces.
+  if (cli.endsWith('npm-cli.js'))
+    return spawnSync(process.env.npm_node_execpath || process.execPath, [cli, ...args], options)
+  return spawnSync('npm', args, { ...options, shell: process.platform === 'win32' })
+}
+
+/** npm's scripts find node_modules/.bin/node before the machine's own, whether it works or not. */
+function checkNode() {
+  const bundled = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
+  const isThere = existsSync(bundled)
+  const answer = isThere
+    ? spawnSync(bundled, ['--version'], { encoding: 'utf8', shell: process.platform === 'win32' })
+    : undefined
+  if (answer && answer.status === 0 && majorOf(answer.stdout) >= NEEDED_NODE) return
+
+  if (majorOf(process.version) < NEEDED_NODE)
+    fail(
+      `Node ${NEEDED_NODE} or newer`,
+      `Node ${process.version}, and ${isThere ? `${bundled}, which does not run here` : `no Node of npm's for ${process.platform} ${process.arch}`}`,
+      `install Node ${NEEDED_NODE} from https://nodejs.org or with the system's packages, and run this again`,
+    )
+  if (isThere) unlinkSync(bundled)
+}
+
+function majorOf(version) {
+  return Number.parseInt(version.replace('v', ''), 10)
+}
+
+function namesOf(paths) {
+  const names = paths.map(path => path.split('node_modules/').pop())
+  return names.length > 4 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')
+}
+
+function fail(needed, found, advice) {
+  process.stderr.write(`This needs ${needed}.\nFound: ${found}.\nWhat to do: ${advice}.\n`)
+  process.exit(1)
+}

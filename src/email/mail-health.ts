@@ -1,0 +1,85 @@
+import type { Logger } from 'pino'
+import { isFaultOfServer, type MailError } from './mail-error.ts'
+
+/** `degraded`: letters wait, and an operator should look; `unknown`: nothing was heard of the mail server yet. */
+export type MailHealthState = 'ok' | 'degraded' | 'unknown'
+
+const FIRST_PAUSE = 1_000 // milliseconds
+const LONGEST_PAUSE = 30_000 // milliseconds
+
+/**
+ * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
+ *
+ * A server that refuses letters but can be talked to stays degraded until it takes one.
+ */
+export class MailHealth {
+  state: MailHealthState = 'unknown'
+  lastError: MailError | undefined
+  readonly #probe: () => Promise<void>
+  readonly #onChange: ((state: MailHealthState) => void) | undefined
+  readonly #logger: Logger
+  #timer: NodeJS.Timeout | undefined
+  #pause = FIRST_PAUSE
+  #isStopped = false
+
+  /** @param options.probe asks the server whether it would take letters. @throws MailError */
+  constructor(options: { probe: () => Promise<void>; onChange?: (state: MailHealthState) => void; logger: Logger }) {
+    this.#probe = options.probe
+    this.#onChange = options.onChange
+    this.#logger = options.logger
+    void this.#ask()
+  }
+
+  /** Takes note of a letter that the server took. */
+  delivered(): void {
+    this.#change('ok')
+  }
+
+  /** Takes note of a letter that it did not take, or of a probe that failed. */
+  failed(error: MailError): void {
+    if (!isFaultOfServer(error)) return
+    this.lastError = error
+    this.#change('degraded')
+    if (isMendedByProbe(error)) this.#askLater()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #change(state: MailHealthState): void {
+    if (state === 'ok') {
+      this.lastError = undefined
+      this.#pause = FIRST_PAUSE
+    }
+    if (this.state === state || this.#isStopped) return
+    this.state = state
+    if (state === 'ok') this.#logger.info('the mail server takes letters')
+    else this.#logger.error({ err: this.lastError }, 'the mail server is in trouble; letters wait')
+    this.#onChange?.(state)
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      await this.#probe()
+      if (!this.lastError || isMendedByProbe(this.lastError)) this.delivered()
+    } catch (error) {
+      this.failed(error as MailError)
+    }
+  }
+
+  #askLater(): void {
+    if (this.#timer || this.#isStopped) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#ask()
+    }, this.#pause).unref()
+    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE)
+  }
+}
+
+/** A probe goes as far as the sign-in; whether the server takes letters again after refusing one, only a letter shows. */
+function isMendedByProbe({ kind, command = '' }: MailError): boolean {
+  return kind !== 'refused' || !['MAIL FROM', 'RCPT TO', 'DATA'].includes(command)
+}
