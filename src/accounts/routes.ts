@@ -31,33 +31,44 @@ const SignUpBody = Type.Object(
   { additionalProperties: false },
 )
 
-const CreatedAnswer = Type.Object({
-  id: Id,
-  email: Type.String(),
-  status: Type.Literal('unconfirmed'),
-  created_at: Time,
-  confirmation: Type.Object({
-    ticket: Type.String({ description: 'authsvc_ct_…: proof of being the one who signed up; keep it until confirmed' }),
-    state: Type.Literal('queued'),
-  }),
-})
+const CreatedAnswer = Type.Object(
+  {
+    id: Id,
+    email: Type.String(),
+    status: Type.Literal('unconfirmed'),
+    created_at: Time,
+    confirmation: Type.Object({
+      ticket: Type.String({
+        description: 'authsvc_ct_…: proof of being the one who signed up; keep it until confirmed',
+      }),
+      state: Type.Literal('queued'),
+    }),
+  },
+  { description: 'The account, unconfirmed, and the ticket of this sign-up' },
+)
 
-const SessionAnswer = Type.Object({
-  id: Id,
-  account_id: Id,
-  created_at: Time,
-  expires_at: Type.String({ format: 'date-time', description: 'The sooner of the idle and the absolute end' }),
-  refresh_token: Type.String({ description: 'authsvc_rt_…: exchange it at /oauth2/token' }),
-})
+const SessionAnswer = Type.Object(
+  {
+    id: Id,
+    account_id: Id,
+    created_at: Time,
+    expires_at: Type.String({ format: 'date-time', description: 'The sooner of the idle and the absolute end' }),
+    refresh_token: Type.String({ description: 'authsvc_rt_…: exchange it at /oauth2/token' }),
+  },
+  { description: 'The session that was started' },
+)
 
-const AccountAnswer = Type.Object({
-  id: Id,
-  email: Type.String(),
-  status: Type.Literal('active'),
-  locale: Type.String(),
-  created_at: Time,
-  confirmed_at: Time,
-})
+const AccountAnswer = Type.Object(
+  {
+    id: Id,
+    email: Type.String(),
+    status: Type.Literal('active'),
+    locale: Type.String(),
+    created_at: Time,
+    confirmed_at: Time,
+  },
+  { description: 'The account' },
+)
 
 const bodyProblems = pick(
   HTTP_PROBLEMS,

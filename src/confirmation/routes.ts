@@ -38,13 +38,16 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
         tags: ['Confirmation'],
         security: [{ confirmationTicket: [] }],
         response: {
-          200: Type.Object({
-            state: Type.Enum(['queued', 'sent', 'undeliverable', 'confirmed', 'expired'], {
-              description: 'Of the letter that was asked for last',
-            }),
-            sent_at: TimeOrNull,
-            expires_at: TimeOrNull,
-          }),
+          200: Type.Object(
+            {
+              state: Type.Enum(['queued', 'sent', 'undeliverable', 'confirmed', 'expired'], {
+                description: 'Of the letter that was asked for last',
+              }),
+              sent_at: TimeOrNull,
+              expires_at: TimeOrNull,
+            },
+            { description: 'How far the confirmation is' },
+          ),
           ...problemResponses({
             ...pick(CONFIRMATION_PROBLEMS, 'invalid_ticket'),
             ...pick(HTTP_PROBLEMS, 'unavailable'),
@@ -77,12 +80,15 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
           { additionalProperties: false },
         ),
         response: {
-          200: Type.Object({
-            account_id: Type.String({ format: 'uuid' }),
-            email: Type.String(),
-            status: Type.Literal('confirmed'),
-            confirmed_at: Time,
-          }),
+          200: Type.Object(
+            {
+              account_id: Type.String({ format: 'uuid' }),
+              email: Type.String(),
+              status: Type.Literal('confirmed'),
+              confirmed_at: Time,
+            },
+            { description: 'The account is confirmed' },
+          ),
           ...problemResponses({
             ...bodyProblems,
             ...pick(
@@ -123,7 +129,7 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
           { ticket: Type.Optional(Ticket), email: Type.Optional(Type.String({ maxLength: 1_000 })) },
           { additionalProperties: false },
         ),
-        response: { 202: Type.Object({}), ...problemResponses(bodyProblems) },
+        response: { 202: Type.Object({}, { description: 'The wish is noted' }), ...problemResponses(bodyProblems) },
       },
     },
     async (request, reply) => {

@@ -9,14 +9,19 @@ export type HealthNeeds = {
 }
 
 const State = Type.Enum(['ok', 'failed'])
-const ReadyAnswer = Type.Object({
-  status: State,
-  database: State,
-  queue: State,
-  mail: Type.Optional(
-    Type.Enum(['ok', 'degraded', 'unknown'], { description: 'degraded: letters wait, while everything else goes on' }),
-  ),
-})
+const ReadyAnswer = Type.Object(
+  {
+    status: State,
+    database: State,
+    queue: State,
+    mail: Type.Optional(
+      Type.Enum(['ok', 'degraded', 'unknown'], {
+        description: 'degraded: letters wait, while everything else goes on',
+      }),
+    ),
+  },
+  { description: 'How each part is' },
+)
 
 /** `/livez`: the process answers. `/readyz`: it can do its work. */
 export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds): void {
@@ -27,7 +32,7 @@ export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds):
         operationId: 'live',
         summary: 'Whether the process answers',
         tags: ['Operation'],
-        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+        response: { 200: Type.Object({ status: Type.Literal('ok') }, { description: 'It answers' }) },
       },
     },
     async () => ({ status: 'ok' as const }),

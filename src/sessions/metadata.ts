@@ -1,17 +1,20 @@
 import { Type } from 'typebox'
 import type { HttpServer } from '../http/server.ts'
 
-const Metadata = Type.Object({
-  issuer: Type.String(),
-  token_endpoint: Type.String(),
-  revocation_endpoint: Type.String(),
-  jwks_uri: Type.String(),
-  grant_types_supported: Type.Array(Type.String()),
-  response_types_supported: Type.Array(Type.String()),
-  token_endpoint_auth_methods_supported: Type.Array(Type.String()),
-  revocation_endpoint_auth_methods_supported: Type.Array(Type.String()),
-  service_documentation: Type.String(),
-})
+const Metadata = Type.Object(
+  {
+    issuer: Type.String(),
+    token_endpoint: Type.String(),
+    revocation_endpoint: Type.String(),
+    jwks_uri: Type.String(),
+    grant_types_supported: Type.Array(Type.String()),
+    response_types_supported: Type.Array(Type.String()),
+    token_endpoint_auth_methods_supported: Type.Array(Type.String()),
+    revocation_endpoint_auth_methods_supported: Type.Array(Type.String()),
+    service_documentation: Type.String(),
+  },
+  { description: 'RFC 8414 section 3.2' },
+)
 
 /** `/.well-known/oauth-authorization-server` (RFC 8414 section 3). */
 export function metadataRoute(server: HttpServer, { publicUrl }: { publicUrl: () => string }): void {

@@ -11,12 +11,15 @@ export type SessionRoutesNeeds = {
   isUnavailable(error: unknown): boolean
 }
 
-const TokenAnswer = Type.Object({
-  access_token: Type.String({ description: 'A JWT after RFC 9068' }),
-  token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({ description: 'Seconds' }),
-  refresh_token: Type.String({ description: 'The successor of the one presented; keep it in its place' }),
-})
+const TokenAnswer = Type.Object(
+  {
+    access_token: Type.String({ description: 'A JWT after RFC 9068' }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds' }),
+    refresh_token: Type.String({ description: 'The successor of the one presented; keep it in its place' }),
+  },
+  { description: 'RFC 6749 section 5.1' },
+)
 
 const ClientId = Type.Optional(Type.String({ description: 'AUTH_CLIENT_ID, or absent' }))
 const oauthErrors = (...statuses: number[]) =>
@@ -84,7 +87,10 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
           token_type_hint: Type.Optional(Type.String()),
           client_id: ClientId,
         }),
-        response: { 200: Type.Object({}), ...oauthErrors(400, 401, 413, 415, 503) },
+        response: {
+          200: Type.Object({}, { description: 'The session, if there was one, has ended' }),
+          ...oauthErrors(400, 401, 413, 415, 503),
+        },
       },
     },
     async request => {

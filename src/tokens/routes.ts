@@ -13,7 +13,12 @@ export function tokenRoutes(server: HttpServer, { keys }: { keys: SigningKeys })
         operationId: 'readSigningKeys',
         summary: 'The keys that verify access tokens',
         tags: ['OAuth'],
-        response: { 200: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Any())) }) },
+        response: {
+          200: Type.Object(
+            { keys: Type.Array(Type.Record(Type.String(), Type.Any())) },
+            { description: 'A JWK Set, RFC 7517 section 5' },
+          ),
+        },
       },
     },
     async (_request, reply) => {
