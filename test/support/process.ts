@@ -66,6 +66,13 @@ export class ServiceProcess implements AsyncDisposable {
     return url!
   }
 
+  /** Waits for the start, where the public address is another. @returns the origin on this machine */
+  async listening(): Promise<string> {
+    await this.started()
+    const [, port] = await this.until(/Server listening at http:\/\/127\.0\.0\.1:(\d+)/)
+    return `http://localhost:${port}`
+  }
+
   ended(): Promise<Ended> {
     return this.#ended
   }

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { emptyDirectory, ServiceProcess } from '../support/process.ts'
+import { fillDataDirectory, newAddress, PASSWORD, send } from '../support/service.ts'
+import { openSmtpSink } from '../support/smtp-sink.ts'
+
+async function filledDirectory() {
+  const directory = await emptyDirectory()
+  await fillDataDirectory(directory.path)
+  return directory
+}
+
+describe('stopping', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    test(`${signal} finishes the requests under way and ends with exit code 0`, async () => {
+      await using directory = await filledDirectory()
+      await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+      const url = await service.started()
+      const signUps = Array.from({ length: 12 }, () =>
+        send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } }),
+      )
+      await signUps[0]
+      const [{ code }, ...answers] = await Promise.all([service.kill(signal), ...signUps.map(settled)])
+      assert.equal(code, 0, service.output)
+      for (const answer of answers) assert.ok(answer === 'not taken' || answer === 201, String(answer))
+      assert.ok(answers.filter(answer => answer === 201).length >= 1)
+      await using again = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+      await again.started()
+    })
+
+  /** The status of an answer; a request that found the door closed was not taken. */
+  const settled = (request: Promise<{ status: number }>) =>
+    request.then(
+      ({ status }) => status,
+      () => 'not taken' as const,
+    )
+
+  test('a connection that is kept alive does not hold it up', async () => {
+    await using directory = await filledDirectory()
+    await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+    const url = await service.started()
+    await send(`${url}/livez`) // fetch keeps the connection
+    const { code } = await service.kill('SIGTERM')
+    assert.equal(code, 0, service.output)
+  })
+
+  test('a second signal ends at once, and the letter in hand comes after the next start', async () => {
+    await using directory = await filledDirectory()
+    await using sink = await openSmtpSink({ replies: { MAIL: 'silence' } })
+    const env = { AUTH_DATA_DIR: directory.path, AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` }
+    await using service = new ServiceProcess(env)
+    const url = await service.started()
+    const email = newAddress()
+    await send(`${url}/v1/accounts`, { json: { email, password: PASSWORD } })
+    while (!sink.lines.some(line => line.startsWith('MAIL'))) await pause(10)
+    service.child.kill('SIGTERM')
+    await service.until(/stopping/)
+    await pause(600) // what comes within half a second counts as the same signal: Ctrl-C under npm comes twice
+    const { code } = await service.kill('SIGTERM')
+    assert.equal(code, 1)
+    assert.match(service.output, /ended at once/)
+    delete sink.replies.MAIL
+    await using again = new ServiceProcess(env)
+    await again.started()
+    while (!sink.letters.some(({ to }) => to.includes(email))) await pause(10)
+  })
+
+  test('a signal that comes twice within a moment is one', async () => {
+    await using directory = await filledDirectory()
+    await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+    await service.started()
+    service.child.kill('SIGINT')
+    service.child.kill('SIGINT')
+    const { code } = await service.ended()
+    assert.equal(code, 0, service.output)
+  })
+})
