@@ -2,27 +2,27 @@
 import { parseArgs } from 'node:util'
 import { readConfig } from './config.ts'
 import { helpText } from './help.ts'
-import { listKeys, rotateKeys } from './keys-command.ts'
 import { createLogger } from './log.ts'
-import { openStorage } from './open-storage.ts'
 import { OperatorError } from './operator-error.ts'
-import { startService } from './service.ts'
-import { startMessage } from './start-message.ts'
-import { stopWhenTold } from './stop.ts'
 import { VERSION } from './version.ts'
+
+// Commands load what they need themselves, so that --help does not wait for a database.
 
 /** Each command with the options that it takes. */
 const COMMANDS: Record<string, { options: string[]; run(options: { now: boolean }): Promise<void> }> = {
   serve: { options: [], run: serve },
   migrate: { options: [], run: migrateAlone },
-  'keys list': { options: [], run: () => listKeys(readConfig(), print) },
-  'keys rotate': { options: ['now'], run: ({ now }) => rotateKeys(readConfig(), { dropCurrent: now }, print) },
+  'keys list': { options: [], run: listKeys },
+  'keys rotate': { options: ['now'], run: rotateKeys },
 }
 
 const print = (text: string) => void process.stdout.write(`${text}\n`)
 
 async function serve(): Promise<void> {
   const config = readConfig()
+  const { startService } = await import('./service.ts')
+  const { startMessage } = await import('./start-message.ts')
+  const { stopWhenTold } = await import('./stop.ts')
   const logger = createLogger(config.logLevel)
   const service = await startService(config, { logger })
   stopWhenTold(service, logger)
@@ -31,8 +31,21 @@ async function serve(): Promise<void> {
 
 async function migrateAlone(): Promise<void> {
   const config = readConfig()
+  const { openStorage } = await import('./open-storage.ts')
   await using storage = await openStorage(config, createLogger(config.logLevel))
   print(storage.migrations.length > 0 ? `Ran ${storage.migrations.join(', ')}.` : 'The database is up to date.')
+}
+
+async function listKeys(): Promise<void> {
+  const config = readConfig()
+  const { listKeys } = await import('./keys-command.ts')
+  await listKeys(config, print)
+}
+
+async function rotateKeys({ now }: { now: boolean }): Promise<void> {
+  const config = readConfig()
+  const { rotateKeys } = await import('./keys-command.ts')
+  await rotateKeys(config, { dropCurrent: now }, print)
 }
 
 async function run(argv: string[]): Promise<void> {

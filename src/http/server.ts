@@ -13,6 +13,7 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from '../log.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
+import { acceptJson } from './json.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
 import { fieldFaultsOf } from './validation.ts'
 
@@ -70,7 +71,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 
   server.addSchema(ProblemSchema)
-  server.removeContentTypeParser('text/plain')
+  server.removeAllContentTypeParsers() // text/plain is among them
+  acceptJson(server)
   server.setErrorHandler(answerError)
   server.setNotFoundHandler((request, reply) => {
     const methods = allowedMethods(server, request.url)

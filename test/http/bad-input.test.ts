@@ -32,6 +32,15 @@ describe('bad input', () => {
       assertProblem(await signUp(body), 400, 'malformed_json', body)
   })
 
+  test('what is not UTF-8 is told so, and no byte is replaced in silence', async () => {
+    const body = Buffer.concat([
+      Buffer.from('{"email":"a@example.com","password":"'),
+      Buffer.alloc(12, 0xe4),
+      Buffer.from('"}'),
+    ])
+    assertProblem(await signUp(body), 400, 'malformed_json')
+  })
+
   test('JSON that is no object is not valid', async () => {
     for (const body of ['null', '1', '"x"', '[]', 'true'])
       assertProblem(await signUp(body), 422, 'invalid_request', body)
