@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { AsyncResource } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
 import { findAccount } from '../../src/accounts/account-store.ts'
 import { disableAccount } from '../../src/accounts/disable-account.ts'
 import { insertSession, isSessionLive } from '../../src/sessions/session-store.ts'
@@ -53,6 +54,7 @@ for (const kind of DATABASES) {
       const session = await inTransaction(database, async transaction => {
         const started = await startSession(transaction, account)
         disabling = outsideOfTransaction(() => disableAccount(database, account.id))
+        if (service.databaseUrl) await untilWaitingOrDone(service.databaseUrl, disabling)
         return started
       })
       assert.equal(await disabling, true)
@@ -82,6 +84,23 @@ for (const kind of DATABASES) {
       assert.ok(outcomes.has(403), 'the race has been met')
     })
   })
+}
+
+/** Waits until the other transaction waits for a lock, or has ended without. */
+async function untilWaitingOrDone(databaseUrl: string, other: Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  let isDone = false
+  void other.finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    const { rows } = await client.query(
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    )
+    if (rows.length > 0) break
+  }
+  await client.end()
 }
 
 // Made outside of any transaction, as another request is.

@@ -97,6 +97,19 @@ for (const kind of DATABASES) {
       assert.equal(await show(30), refused('reused', 41))
     })
 
+    test('a token leaves the grace after two periods also while others are traded in all the time', async () => {
+      for (const last of [70, 75, 80, 85, 90, 95, 185]) {
+        const { show } = await session()
+        for (let second = 0; second <= last; second += 5) {
+          await at(second)
+          await show(second / 5 + 1)
+        }
+        const generation = last / 5 + 2
+        const traded = (last - 2 * GRACE) / 5 + 1 // exactly two grace periods ago
+        assert.equal(await show(traded), refused('reused', generation), `after ${last} s`)
+      }
+    })
+
     test('the predecessor that comes back later lost its answer: its unused successor is skipped', async () => {
       const { show } = await session()
       await show(1)

@@ -109,22 +109,25 @@ for (const kind of DATABASES) {
       assert.deepEqual(await service.service.mailbox!.messages({ to: email }), [])
     })
 
-    test('the ticket of an attacker shows the same before and after the owner has confirmed', async () => {
-      const courses = []
-      for (const isConfirmed of [false, true]) {
-        const email = newAddress()
-        const victim = await signUp(service, { email })
-        const attacker = await signUp(service, { email, password: 'the attacker chose this' })
-        const letters = await lettersTo(service, email, 2)
-        if (isConfirmed) await confirmAs(victim, letters.map(tokenIn))
-        courses.push(await courseOf(attacker))
-      }
-      assert.deepEqual(courses[1], courses[0])
-      assert.deepEqual(
-        courses[0]!.map(({ status }) => status),
-        [200, 404, 202, 200, 202, 200, 401],
-      )
-    })
+    for (const first of ['attacker', 'victim'])
+      test(`the ticket of an attacker shows the same before and after the owner has confirmed, the ${first} being first`, async () => {
+        const courses = []
+        for (const isConfirmed of [false, true]) {
+          const email = newAddress()
+          const attackersPassword = 'the attacker chose this'
+          const attackerFirst = first === 'attacker' && (await signUp(service, { email, password: attackersPassword }))
+          const victim = await signUp(service, { email })
+          const attacker = attackerFirst || (await signUp(service, { email, password: attackersPassword }))
+          const letters = await lettersTo(service, email, 2)
+          if (isConfirmed) await confirmAs(victim, letters.map(tokenIn))
+          courses.push(await courseOf(attacker))
+        }
+        assert.deepEqual(courses[1], courses[0])
+        assert.deepEqual(
+          courses[0]!.answers.map(({ status }) => status),
+          [200, 404, 202, 200, 202, 200, 401],
+        )
+      })
 
     /** Only the victim's own letter fits the victim's ticket. */
     async function confirmAs(account: SignedUp, tokens: string[]) {
@@ -137,16 +140,23 @@ for (const kind of DATABASES) {
     /** Everything that an attacker can ask with the ticket and the password of the own sign-up. */
     async function courseOf({ email, ticket, password }: SignedUp) {
       const status = () => send(`${service.url}/v1/confirmation`, { headers: { authorization: `Bearer ${ticket}` } })
+      const early = await untilSent(status)
       const answers = [
-        await status(),
+        early,
         await send(`${service.url}/v1/confirmations`, { json: { token: 'authsvc_lt_k1.guessed', ticket } }),
         await send(`${service.url}/v1/confirmation-letters`, { json: { ticket } }),
       ]
-      await lettersTo({ service: service.service }, email, 3)
-      answers.push(await untilSent(status), await send(`${service.url}/v1/confirmation-letters`, { json: { email } }))
-      await lettersTo({ service: service.service }, email, 4)
-      answers.push(await untilSent(status), await send(`${service.url}/v1/sessions`, { json: { email, password } }))
-      return answers.map(visible)
+      await lettersTo(service, email, 3)
+      const byTicket = await untilSent(status)
+      answers.push(byTicket, await send(`${service.url}/v1/confirmation-letters`, { json: { email } }))
+      await lettersTo(service, email, 4)
+      const byAddress = await untilSent(status)
+      answers.push(byAddress, await send(`${service.url}/v1/sessions`, { json: { email, password } }))
+      return {
+        answers: answers.map(visible),
+        isNewLetterByTicket: byTicket.body.sent_at !== early.body.sent_at,
+        isNewLetterByAddress: byAddress.body.sent_at !== byTicket.body.sent_at,
+      }
     }
 
     async function untilSent(status: () => Promise<Answer>): Promise<Answer> {
