@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
-import { deleteOldLetters } from './confirmation/letter-store.ts'
+import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import type { Logger } from './log.ts'
 import { deleteOutlivedSessions } from './sessions/session-store.ts'
 import type { Database } from './storage/database.ts'

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { bearerToken } from '../http/bearer.ts'
 import { languageFor } from '../http/language.ts'
 import { networkOf } from '../http/network.ts'
-import { HTTP_PROBLEMS, pick, problemResponses } from '../http/problem.ts'
+import { BODY_PROBLEMS, HTTP_PROBLEMS, pick, problemResponses } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
 import { type AuthenticateNeeds, authenticate } from './authenticate.ts'
 import { type CreateAccountNeeds, createAccount } from './create-account.ts'
@@ -70,15 +70,6 @@ const AccountAnswer = Type.Object(
   { description: 'The account' },
 )
 
-const bodyProblems = pick(
-  HTTP_PROBLEMS,
-  'malformed_json',
-  'body_too_large',
-  'unsupported_media_type',
-  'invalid_request',
-  'unavailable',
-)
-
 /** `/v1/accounts`, `/v1/sessions` and `/v1/account`. */
 export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): void {
   server.post(
@@ -92,7 +83,7 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
         body: SignUpBody,
         response: {
           201: CreatedAnswer,
-          ...problemResponses({ ...bodyProblems, ...pick(ACCOUNT_PROBLEMS, 'overloaded') }),
+          ...problemResponses({ ...BODY_PROBLEMS, ...pick(ACCOUNT_PROBLEMS, 'overloaded') }),
         },
       },
     },
@@ -126,7 +117,7 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
         response: {
           201: SessionAnswer,
           ...problemResponses({
-            ...bodyProblems,
+            ...BODY_PROBLEMS,
             ...pick(ACCOUNT_PROBLEMS, 'invalid_credentials', 'account_disabled', 'overloaded'),
           }),
         },

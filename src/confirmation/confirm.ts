@@ -10,8 +10,8 @@ import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import { invalidRequest } from '../http/problem.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import { ConfirmationRefusal } from './errors.ts'
-import { findLetter, type Letter } from './letter-store.ts'
-import type { LetterTokens } from './letter-token.ts'
+import { findLetter, type Letter } from './letters/letter-store.ts'
+import type { LetterTokens } from './letters/letter-token.ts'
 
 export type ConfirmNeeds = PasswordNeeds & {
   database: Database

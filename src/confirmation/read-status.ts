@@ -2,7 +2,7 @@ import { findAccount } from '../accounts/account-store.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import type { Database } from '../storage/database.ts'
 import { ConfirmationRefusal } from './errors.ts'
-import { type LetterStatus, newestLetterStatus } from './letter-store.ts'
+import { type LetterStatus, newestLetterStatus } from './letters/letter-store.ts'
 
 export type ReadStatusNeeds = { database: Database; tickets: ConfirmationTickets }
 

@@ -3,12 +3,12 @@ import { ACCOUNT_PROBLEMS, FIELD_FAULTS } from '../accounts/errors.ts'
 import { canonicalEmailAddress } from '../email/address.ts'
 import { bearerToken } from '../http/bearer.ts'
 import { networkOf } from '../http/network.ts'
-import { HTTP_PROBLEMS, invalidRequest, pick, problemResponses } from '../http/problem.ts'
+import { BODY_PROBLEMS, HTTP_PROBLEMS, invalidRequest, pick, problemResponses } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
 import { type ConfirmNeeds, confirm } from './confirm.ts'
 import { CONFIRMATION_PROBLEMS } from './errors.ts'
+import { type RequestLetterNeeds, requestLetter } from './letters/request-letter.ts'
 import { type ReadStatusNeeds, readStatus } from './read-status.ts'
-import { type RequestLetterNeeds, requestLetter } from './request-letter.ts'
 
 export type ConfirmationRoutesNeeds = ConfirmNeeds & ReadStatusNeeds & RequestLetterNeeds
 
@@ -16,15 +16,6 @@ const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 const TimeOrNull = Type.Union([Time, Type.Null()])
 const Ticket = Type.String({ description: 'authsvc_ct_…, from the sign-up' })
 const Password = Type.String({ description: 'The password that was chosen at the sign-up' })
-
-const bodyProblems = pick(
-  HTTP_PROBLEMS,
-  'malformed_json',
-  'body_too_large',
-  'unsupported_media_type',
-  'invalid_request',
-  'unavailable',
-)
 
 /** `/v1/confirmation`, `/v1/confirmations` and `/v1/confirmation-letters`. */
 export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutesNeeds): void {
@@ -90,7 +81,7 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
             { description: 'The account is confirmed' },
           ),
           ...problemResponses({
-            ...bodyProblems,
+            ...BODY_PROBLEMS,
             ...pick(
               CONFIRMATION_PROBLEMS,
               'confirmation_unknown',
@@ -129,7 +120,7 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
           { ticket: Type.Optional(Ticket), email: Type.Optional(Type.String({ maxLength: 1_000 })) },
           { additionalProperties: false },
         ),
-        response: { 202: Type.Object({}, { description: 'The wish is noted' }), ...problemResponses(bodyProblems) },
+        response: { 202: Type.Object({}, { description: 'The wish is noted' }), ...problemResponses(BODY_PROBLEMS) },
       },
     },
     async (request, reply) => {

@@ -1,8 +1,8 @@
 import { accountCreated } from '../accounts/messages.ts'
 import type { Queue } from '../storage/queue.ts'
-import { type DeliverLetterNeeds, deliverLetter } from './deliver-letter.ts'
+import { type DeliverLetterNeeds, deliverLetter } from './letters/deliver-letter.ts'
+import { sendSignUpLetter } from './letters/send-sign-up-letter.ts'
 import { letterRequested } from './messages.ts'
-import { sendSignUpLetter } from './send-sign-up-letter.ts'
 
 /** Starts sending the letters that messages ask for. */
 export async function consumeMessages(queue: Queue, needs: DeliverLetterNeeds): Promise<void> {

@@ -66,6 +66,16 @@ export const HTTP_PROBLEMS = {
   },
 } as const satisfies Record<string, ProblemType>
 
+/** Codes that any endpoint with a JSON body can answer with. */
+export const BODY_PROBLEMS: Record<string, ProblemType> = pick(
+  HTTP_PROBLEMS,
+  'malformed_json',
+  'body_too_large',
+  'unsupported_media_type',
+  'invalid_request',
+  'unavailable',
+)
+
 export type HttpCode = keyof typeof HTTP_PROBLEMS
 
 /** 422 with the faults of single fields. */

@@ -4,8 +4,8 @@ import { readOwnAccount } from '../accounts/read-own-account.ts'
 import { html } from '../http/html.ts'
 import type { HttpServer } from '../http/server.ts'
 import { GRANT_REFUSALS } from '../sessions/oauth-error.ts'
-import { layout } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { layout } from './shell/layout.ts'
 import { signInForm } from './sign-in.ts'
 
 type OwnAccount = Awaited<ReturnType<typeof readOwnAccount>>

@@ -6,8 +6,8 @@ import { type Form, fieldOf } from '../http/form.ts'
 import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
-import { alert, layout, passwordField } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { alert, layout, passwordField } from './shell/layout.ts'
 import { waitingView } from './waiting.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { html } from '../http/html.ts'
 import type { HttpServer } from '../http/server.ts'
-import { layout } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { layout } from './shell/layout.ts'
 
 /** `/`: where everything is. */
 export function homePage(server: HttpServer, { serviceName, appUrl, mailbox }: PagesNeeds): void {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { html } from '../http/html.ts'
 import { Refusal } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
-import { layout } from './layout.ts'
+import { layout } from './shell/layout.ts'
 
 /** A letter as the mailbox shows it. */
 export type MailboxLetter = {

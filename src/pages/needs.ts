@@ -3,10 +3,10 @@ import type { AuthenticateNeeds } from '../accounts/authenticate.ts'
 import type { CreateAccountNeeds } from '../accounts/create-account.ts'
 import type { ReadOwnAccountNeeds } from '../accounts/read-own-account.ts'
 import type { ConfirmNeeds } from '../confirmation/confirm.ts'
-import type { PageCookies } from './cookies.ts'
-import type { GuardNeeds } from './guard.ts'
 import type { MailboxReader } from './mailbox.ts'
-import type { PageProblems } from './page-problem.ts'
+import type { PageCookies } from './shell/cookies.ts'
+import type { GuardNeeds } from './shell/guard.ts'
+import type { PageProblems } from './shell/page-problem.ts'
 
 type Areas = CreateAccountNeeds & AuthenticateNeeds & ReadOwnAccountNeeds & ConfirmNeeds
 

@@ -3,8 +3,8 @@ import { type Form, fieldOf } from '../http/form.ts'
 import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
-import { alert, emailField, layout, passwordField } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
 /** `/sign-in` and `/sign-out`: the refresh token goes into a cookie that scripts cannot read, and away again. */
 export function signInPage(server: HttpServer, needs: PagesNeeds): void {

@@ -5,8 +5,8 @@ import { html } from '../http/html.ts'
 import { languageFor } from '../http/language.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
-import { alert, emailField, layout, passwordField } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
 /** `/sign-up`: the ticket of the sign-up goes into a cookie, so that the link in the letter takes one click here. */
 export function signUpPage(server: HttpServer, needs: PagesNeeds): void {

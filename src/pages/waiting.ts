@@ -1,15 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { FIELD_FAULTS } from '../accounts/errors.ts'
 import { ConfirmationRefusal } from '../confirmation/errors.ts'
+import { requestLetter } from '../confirmation/letters/request-letter.ts'
 import { type ConfirmationStatus, readStatus } from '../confirmation/read-status.ts'
-import { requestLetter } from '../confirmation/request-letter.ts'
 import { canonicalEmailAddress } from '../email/address.ts'
 import { type Form, fieldOf } from '../http/form.ts'
 import { type Html, html } from '../http/html.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
-import { alert, emailField, layout } from './layout.ts'
 import type { PagesNeeds } from './needs.ts'
+import { alert, emailField, layout } from './shell/layout.ts'
 
 const WORDS: Record<ConfirmationStatus['state'], string> = {
   queued: 'A letter with a confirmation link is on its way to you.',

@@ -48,6 +48,14 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     imports: [],
     because: 'the areas bring their own tables and queries to it',
   },
+  operation: {
+    imports: ['http'],
+    because: 'whether the service is well is for service.ts to find out and to tell it',
+  },
+  reference: {
+    imports: [],
+    because: 'it describes whatever routes there are',
+  },
   http: {
     imports: [],
     because: 'the areas bring their own routes to it',
@@ -69,17 +77,17 @@ export const PACKAGES: Record<string, { home: string[]; typesAnywhere?: true }> 
   '@electric-sql/pglite': { home: ['embedded/**'], typesAnywhere: true },
   '@fastify/cookie': { home: ['pages/**'] },
   '@fastify/cors': { home: ['http/**'] },
-  '@fastify/swagger': { home: ['http/**'] },
+  '@fastify/swagger': { home: ['reference/**'] },
   '@fastify/type-provider-typebox': { home: ['http/**'] },
   '@node-rs/argon2': { home: ['passwords/**'] },
-  '@scalar/fastify-api-reference': { home: ['http/**'] },
+  '@scalar/fastify-api-reference': { home: ['reference/**'] },
   '@zxcvbn-ts/language-common': { home: ['passwords/**'] },
-  fastify: { home: ['http/**', 'pages/**', '*/routes.ts', 'sessions/oauth-error.ts'] },
+  fastify: { home: ['http/**', 'pages/**', 'reference/**', '*/routes.ts', 'sessions/oauth-error.ts'] },
   jose: { home: ['tokens/**'] },
   kysely: {
     home: [
       'storage/**',
-      '*/*-store.ts',
+      '**/*-store.ts',
       'sessions/rotate.ts',
       'secrets/secret-key-check.ts',
       'service.ts',

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { EmailAddress } from '../email/address.ts'
-import { type Database, inTransaction } from '../storage/database.ts'
-import type { Queue } from '../storage/queue.ts'
+import type { EmailAddress } from '../../email/address.ts'
+import { type Database, inTransaction } from '../../storage/database.ts'
+import type { Queue } from '../../storage/queue.ts'
+import { letterRequested } from '../messages.ts'
 import { insertLetterToAccount, insertLetterToAddress } from './letter-store.ts'
-import { letterRequested } from './messages.ts'
 
 export type RequestLetterNeeds = { database: Database; queue: Queue }
 

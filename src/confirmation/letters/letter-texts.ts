@@ -1,4 +1,4 @@
-import type { Language } from '../http/language.ts'
+import type { Language } from '../../http/language.ts'
 
 type Facts = { serviceName: string; email: string; at: string }
 type Words = { subject: string; greeting: string; before: string[]; action: string; after: string[] }

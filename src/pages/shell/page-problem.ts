@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { html } from '../http/html.ts'
-import { HTTP_PROBLEMS, type ProblemType, Refusal } from '../http/problem.ts'
+import { html } from '../../http/html.ts'
+import { HTTP_PROBLEMS, type ProblemType, Refusal } from '../../http/problem.ts'
 import { layout } from './layout.ts'
 
 export type PageProblems = Record<string, ProblemType>

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { HttpServer } from './server.ts'
+import type { HttpServer } from '../http/server.ts'
 
 export type HealthNeeds = {
   /** Each throws when the part cannot be reached. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Refusal } from '../http/problem.ts'
+import { Refusal } from '../../http/problem.ts'
 
 export type GuardNeeds = {
   publicUrl: () => string

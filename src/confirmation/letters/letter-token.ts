@@ -1,5 +1,5 @@
-import { BearerSecret, uuidBytes, uuidOf } from '../secrets/bearer-secret.ts'
-import type { PurposeKeys } from '../secrets/key-ring.ts'
+import { BearerSecret, uuidBytes, uuidOf } from '../../secrets/bearer-secret.ts'
+import type { PurposeKeys } from '../../secrets/key-ring.ts'
 
 /**
  * Tokens in letters, `authsvc_lt_…`: proof of having the mailbox.

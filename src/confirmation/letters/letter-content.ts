@@ -1,5 +1,5 @@
-import { escaped } from '../http/html.ts'
-import { type Language, languageFor } from '../http/language.ts'
+import { escaped } from '../../http/html.ts'
+import { type Language, languageFor } from '../../http/language.ts'
 import { LETTER_TEXTS } from './letter-texts.ts'
 
 /** What the letter is about: a link that confirms, or that the address has an account already. */

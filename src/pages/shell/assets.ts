@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { HttpServer } from '../http/server.ts'
+import type { HttpServer } from '../../http/server.ts'
 
 const STYLE = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
 body { margin: 0; display: grid; justify-items: center }

@@ -1,8 +1,8 @@
 import { type ColumnType, sql } from 'kysely'
-import type { EmailAddress } from '../email/address.ts'
-import type { Queryable } from '../storage/database.ts'
+import type { EmailAddress } from '../../email/address.ts'
+import type { Queryable } from '../../storage/database.ts'
 
-declare module '../storage/database.ts' {
+declare module '../../storage/database.ts' {
   interface Tables {
     confirmation_letter: {
       id: string
