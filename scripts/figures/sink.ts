@@ -1,0 +1,40 @@
+/** A mail server in a process of its own that reads every letter, notes when it came, and drops it. */
+
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { SMTPServer } from 'smtp-server'
+import { answerParent } from './helper-process.ts'
+
+export type SinkQuestion = { want: 'state' | 'arrivals' | 'to forget' }
+export type SinkAnswer = {
+  port: number
+  count: number
+  /** In the order of arrival, when `arrivals` was asked for. */
+  arrivals: Arrival[]
+}
+export type Arrival = { messageId: string /** Milliseconds, by the machine's clock. */; at: number }
+
+let arrivals: Arrival[] = []
+const server = new SMTPServer({
+  disabledCommands: ['AUTH', 'STARTTLS'],
+  disableReverseLookup: true,
+  logger: false,
+  maxClients: 100,
+  onData: (stream, _session, answer) =>
+    void text(stream).then(letter => {
+      const messageId = /^message-id: *(<.*>)/im.exec(letter)?.[1] ?? ''
+      arrivals.push({ messageId, at: performance.timeOrigin + performance.now() })
+      answer(null)
+    }, answer),
+})
+server.on('error', () => {}) // a client that went away
+server.listen(0, '127.0.0.1')
+const listening = once(server.server, 'listening')
+
+answerParent<SinkQuestion, SinkAnswer>(async ({ want }) => {
+  await listening
+  if (want === 'to forget') arrivals = []
+  const { port } = server.server.address() as AddressInfo
+  return { port, count: arrivals.length, arrivals: want === 'arrivals' ? arrivals : [] }
+})
