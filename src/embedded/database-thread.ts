@@ -12,8 +12,12 @@ import type { FromWorker, WorkerTask } from './database-protocol.ts'
 export async function startDatabaseThread(task: WorkerTask, logger: Logger): Promise<Worker> {
   // The same ending as this file: the published package holds .js files.
   const file = new URL(`./database-worker${extname(import.meta.filename)}`, import.meta.url)
-  // On a smaller stack (4 by default) deep nesting crashes before PostgreSQL's own limit refuses it.
-  const worker = new Worker(file, { name: 'database', workerData: task, resourceLimits: { stackSizeMb: 16 } })
+  const worker = new Worker(file, {
+    name: 'database',
+    workerData: task,
+    execArgv: [], // not those of the process: a worker refuses some of them
+    resourceLimits: { stackSizeMb: 16 }, // on 4, the default, deep nesting crashes before PostgreSQL's limit refuses it
+  })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const faults: string[] = []
   worker.on('message', (message: FromWorker) => {
