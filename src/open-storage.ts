@@ -21,6 +21,8 @@ export type Storage = AsyncDisposable & {
   secretKeys: KeyRing
   /** Names of the migrations that were run. */
   migrations: string[]
+  /** Resolves when the database has failed so that only a new start helps; on PostgreSQL it never does. */
+  failed: Promise<Error>
 }
 
 const OLDEST_POSTGRES = 15
@@ -37,19 +39,33 @@ const SECRET_KEY_USES: SecretKeyUse[] = [
  */
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
+  const failure = Promise.withResolvers<Error>()
   const { database, queueBackend } = config.databaseUrl
     ? await openPostgres(config.databaseUrl, opened, logger)
-    : await openEmbedded(config.dataDirectory, opened, logger)
+    : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
   const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory)
   const migrations = await migrate(database)
   await checkSecretKeys(database, secretKeys, SECRET_KEY_USES)
   const parts = opened.move()
-  return { database, queueBackend, secretKeys, migrations, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return {
+    database,
+    queueBackend,
+    secretKeys,
+    migrations,
+    failed: failure.promise,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
 }
 
-async function openEmbedded(dataDirectory: string, opened: AsyncDisposableStack, logger: Logger) {
+async function openEmbedded(
+  dataDirectory: string,
+  opened: AsyncDisposableStack,
+  logger: Logger,
+  onFailure: (error: Error) => void,
+) {
   opened.use(lockDirectory(dataDirectory))
-  const { pglite, close } = await openEmbeddedDatabase({ directory: join(dataDirectory, 'database'), logger })
+  const directory = join(dataDirectory, 'database')
+  const { pglite, close } = await openEmbeddedDatabase({ directory, logger, onFailure })
   opened.defer(close)
   return { database: embeddedDatabase(pglite), queueBackend: { pglite } }
 }

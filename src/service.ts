@@ -48,6 +48,8 @@ export type Service = AsyncDisposable & {
   /** The embedded mailbox, where letters go to it. */
   mailbox: Mailbox | undefined
   database: Database
+  /** Resolves when something has failed so that only a new start helps. */
+  failed: Promise<Error>
   /** What password hashing is doing. */
   hashing: Pick<HashingLanes, 'waiting' | 'running' | 'started' | 'refused'>
 }
@@ -107,6 +109,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
     metricsUrl: metricsListener?.url,
     mailbox: mail?.mailbox,
     database: storage.database,
+    failed: storage.failed,
     hashing: areas.lanes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

@@ -6,9 +6,9 @@ const LONGEST_STOP = 10_000 // milliseconds; orchestrators kill after 10 to 30 s
 /**
  * Stops the service when the process is told to: SIGTERM and SIGINT finish what is under way, for 10 seconds at the
  * most, and a second signal ends at once. An error that nobody caught is logged and stops the service too, with exit
- * code 1: its state cannot be trusted any more.
+ * code 1: its state cannot be trusted any more. So does a failure that only a new start can mend.
  */
-export function stopWhenTold(service: AsyncDisposable, logger: Logger): void {
+export function stopWhenTold(service: AsyncDisposable & { failed: Promise<Error> }, logger: Logger): void {
   let toldAt: number | undefined
 
   const stop = async (exitCode: number) => {
@@ -40,12 +40,13 @@ export function stopWhenTold(service: AsyncDisposable, logger: Logger): void {
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
 
-  const onUncaught = (error: unknown) => {
-    logger.fatal({ err: error }, 'an error that nobody caught')
+  const giveUpFor = (reason: string) => (error: unknown) => {
+    logger.fatal({ err: error }, reason)
     if (toldAt !== undefined) return
     toldAt = performance.now()
     void stop(1)
   }
-  process.on('uncaughtException', onUncaught)
-  process.on('unhandledRejection', onUncaught)
+  process.on('uncaughtException', giveUpFor('an error that nobody caught'))
+  process.on('unhandledRejection', giveUpFor('an error that nobody caught'))
+  void service.failed.then(giveUpFor('a failure that only a new start can mend'))
 }

@@ -53,7 +53,11 @@ export function mailErrorOf(thrown: unknown, to?: string): MailError {
   const facts = { replyCode, ...(enhancedCode && { enhancedCode }), ...(command && { command }) }
   // To AUTH, some servers repeat what they were told.
   const words = command?.startsWith('AUTH') ? response.slice(0, 3) : withoutAddress(response, to)
-  return new MailError(faultOf(facts), `the mail server answered ${command ?? 'something'} with ${words}`, facts)
+  return new MailError(
+    faultOf(facts),
+    `the mail server answered ${!command || command === 'CONN' ? 'the connection' : command} with ${words}`,
+    facts,
+  )
 }
 
 /** Whether the fault is of the server, or of how it is set up here, rather than of one letter or its recipient. */

@@ -157,7 +157,17 @@ describe('a letter', () => {
 })
 
 describe('an id that is none', () => {
-  for (const id of ['', '..', '../secret', '/etc/passwd', '..\\secret', '01900000-0000-7000-8000-000000000000', '\0'])
+  for (const id of [
+    '',
+    '..',
+    'secret',
+    './secret',
+    '../secret',
+    '/etc/passwd',
+    '..\\secret',
+    '01900000-0000-7000-8000-000000000000',
+    '\0',
+  ])
     test(`gives nothing: ${JSON.stringify(id)}`, async () => {
       await using directory = await temporary()
       writeFileSync(join(directory.path, 'secret.eml'), 'X-Envelope-To: a@b.c\r\n')

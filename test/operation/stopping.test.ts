@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
@@ -74,5 +76,20 @@ describe('stopping', () => {
     service.child.kill('SIGINT')
     const { code } = await service.ended()
     assert.equal(code, 0, service.output)
+  })
+
+  test('an embedded database that fails for good ends the process with exit code 1, so that it is started anew', async () => {
+    await using directory = await filledDirectory()
+    await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+    const url = await service.started()
+    await rm(join(directory.path, 'database', 'pg_wal'), { recursive: true })
+    const json = () => ({ email: newAddress(), password: PASSWORD })
+    while (service.child.exitCode === null) {
+      const status = await settled(send(`${url}/v1/accounts`, { json: json() }))
+      assert.ok([201, 503, 'not taken'].includes(status), String(status))
+    }
+    const { code, stdout } = await service.ended()
+    assert.equal(code, 1)
+    assert.match(stdout, /a failure that only a new start can mend/)
   })
 })
