@@ -202,6 +202,7 @@ async function buildServer(needs: {
   const server = createHttpServer({
     logger,
     trustedProxies: config.trustedProxies,
+    isHttps: config.publicUrl?.startsWith('https:') ?? false,
     problems,
     isUnavailable,
     onAnswer: ({ seconds, ...labels }) =>

@@ -30,6 +30,8 @@ export type HttpServerOptions = {
   logger: Logger
   /** Addresses and CIDR ranges whose `x-forwarded-for` is believed. */
   trustedProxies: readonly string[]
+  /** Whether browsers should come by https alone, from their first visit on (RFC 6797). */
+  isHttps: boolean
   /** What each code of each area means. */
   problems: Record<string, ProblemType>
   /** Whether an error means that something the service needs is away, so that trying again can help. */
@@ -42,7 +44,7 @@ const BODY_LIMIT = 64 * 1024 // bytes
 
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, trustedProxies, problems, isUnavailable, onAnswer } = options
+  const { logger, trustedProxies, isHttps, problems, isUnavailable, onAnswer } = options
   const server = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
@@ -55,7 +57,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     requestIdHeader: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true, useDefaults: false } },
     frameworkErrors: (error, request, reply) => {
-      reply.headers(commonHeaders(request)) // no hook runs for a path that cannot be read
+      reply.headers(commonHeaders(request, isHttps)) // no hook runs for a path that cannot be read
       void answerError(error, request, reply)
     },
     clientErrorHandler: answerClientError,
@@ -83,7 +85,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   closeConnectionsWhenStopping(server)
 
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers(commonHeaders(request))
+    reply.headers(commonHeaders(request, isHttps))
   })
   server.addHook('onResponse', async (request, reply) => {
     const { method } = request
@@ -97,13 +99,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return server
 }
 
-const commonHeaders = ({ id }: FastifyRequest) => ({
+const commonHeaders = ({ id }: FastifyRequest, isHttps: boolean) => ({
   'x-request-id': id,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  ...(isHttps && { 'strict-transport-security': 'max-age=31536000' }), // a year
 })
 
 /** Answers with a refusal's problem document. */

@@ -159,6 +159,7 @@ describe('the pages', () => {
       form: { email: newAddress(), password: PASSWORD },
       headers: { origin: 'https://auth.example' },
     })
+    assert.equal(headers.get('strict-transport-security'), 'max-age=31536000')
     assert.match(
       headers.getSetCookie()[0]!,
       /^__Host-auth_ticket=authsvc_ct_.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/,

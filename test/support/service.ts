@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
 import { openStorage } from '../../src/open-storage.ts'
 import { type Service, startService } from '../../src/service.ts'
 import { createTestDatabase, type DatabaseKind } from './database.ts'
@@ -39,15 +39,7 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
   if (kind === 'PGlite') await fillDataDirectory(dataDirectory)
 
   const lines: string[] = []
-  const logger = pino(
-    { level: 'trace' },
-    new Writable({
-      write(line, _encoding, done) {
-        lines.push(String(line))
-        done()
-      },
-    }),
-  )
+  const logger = createLogger('trace', { write: line => void lines.push(line) })
   const config = readConfig({
     AUTH_PORT: '0',
     AUTH_METRICS_LISTEN: 'off',
