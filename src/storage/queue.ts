@@ -34,7 +34,8 @@ export type Queue = {
   ): Promise<void>
   /**
    * Delivers messages of a kind to `work`, several at once. One that throws comes back later, with growing pauses of
-   * up to 5 minutes; one of another shape is parked at once, since no repetition would mend it.
+   * up to 5 minutes, and so does one of a later version, for which a newer process may be there soon; one of another
+   * shape is parked at once, since no repetition would mend it.
    */
   consume<Fields extends TObject>(
     kind: MessageKind<Fields>,
@@ -92,8 +93,12 @@ export async function openQueue(options: {
     async send(transaction, { name, version }, fields) {
       await boss.send(name, { ...fields, version }, { db: fromKysely(transaction) })
     },
-    async consume({ name, schema }, work) {
+    async consume({ name, version, schema }, work) {
       const deliver = async (job: Job<unknown>): Promise<JobResult> => {
+        if (isOfLaterVersion(job.data, version)) {
+          logger.warn({ queue: name, job: job.id }, 'a message of a later version waits for a newer process')
+          return { id: job.id, status: 'failed', output: { reason: 'later version' } }
+        }
         if (!Value.Check(schema, job.data)) {
           logger.error({ queue: name, job: job.id }, 'a message of an unknown shape was parked')
           return { id: job.id, status: 'deadletter', output: { reason: 'unknown shape' } }
@@ -126,6 +131,11 @@ export async function openQueue(options: {
       await boss.stop({ graceful: true, timeout })
     },
   }
+}
+
+function isOfLaterVersion(data: unknown, known: number): boolean {
+  if (typeof data !== 'object' || data === null || !('version' in data)) return false
+  return Number.isInteger(data.version) && (data.version as number) > known
 }
 
 function backendOptions(backend: QueueBackend) {
