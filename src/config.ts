@@ -2,6 +2,7 @@ import { parseMailbox } from './email/sender.ts'
 import { parseSmtpUrl } from './email/smtp-url.ts'
 import { OperatorError } from './operator-error.ts'
 import { KeyRing } from './secrets/key-ring.ts'
+import { SETTINGS, suggestionFor } from './setting-names.ts'
 import {
   isLoopback,
   parseChoice,
@@ -20,36 +21,6 @@ export type Config = ReturnType<typeof readSettings>
 
 const isSecret = (name: string) => /SECRET|DATABASE_URL|SMTP_URL/.test(name)
 
-/** Every setting, its default in words, and what it means; `--help` prints it. */
-export const SETTINGS = {
-  AUTH_HOST: ['localhost (both families)', 'where it listens'],
-  AUTH_PORT: ['8080', 'the port; 0 takes any free one and prints it'],
-  AUTH_PUBLIC_URL: ['http://localhost:<port>', 'its origin in links and as iss; required, and https, off loopback'],
-  AUTH_APP_URL: ['none', 'the application that the pages lead on to'],
-  AUTH_ALLOWED_ORIGINS: ['none', 'origins, by commas, that may call /v1 and /oauth2 from a browser'],
-  AUTH_CLIENT_ID: ['default', 'client_id of access tokens'],
-  AUTH_AUDIENCE: ['the public URL', 'aud of access tokens'],
-  AUTH_DATA_DIR: ['./data', 'the embedded database and mailbox, the generated secret key'],
-  AUTH_DATABASE_URL: ['none: embedded PGlite', 'PostgreSQL 15 or newer'],
-  AUTH_SMTP_URL: ['none: the embedded mailbox', 'smtps://…, or smtp://user:pass@host:587 with STARTTLS'],
-  AUTH_MAIL_FROM: ['Auth service <no-reply@localhost>', 'the sender of letters'],
-  AUTH_CONFIRM_URL: ['<public url>/confirm', 'the page that a confirmation link opens'],
-  AUTH_SECRET_KEY: ['generated into the data directory', 'id:base64 of 32 bytes; several by commas, the first makes'],
-  AUTH_MODULES: ['accounts,confirmation', 'which modules this process runs; a split needs AUTH_DATABASE_URL'],
-  AUTH_ACCESS_TOKEN_TTL: ['5m', 'lifetime of an access token'],
-  AUTH_REFRESH_IDLE_TTL: ['30d', 'a session that is not used for so long ends'],
-  AUTH_SESSION_TTL: ['180d', 'a session ends after so long in any case'],
-  AUTH_REFRESH_GRACE: ['30s', 'how long a refresh token that was traded in still gets the same successor'],
-  AUTH_CONFIRMATION_TTL: ['24h', 'how long a confirmation link is good, from its sending'],
-  AUTH_PASSWORD_MIN_LENGTH: ['8', 'in code points; NIST asks for 15 where it is the only factor'],
-  AUTH_SIGNING_ALG: ['ES256', 'or EdDSA, RS256'],
-  AUTH_METRICS_LISTEN: ['127.0.0.1:9464', 'Prometheus, apart from the public port; off'],
-  AUTH_TRUST_PROXY: ['none', 'addresses or CIDR ranges, by commas, whose x-forwarded-for is believed'],
-  AUTH_RATE_LIMITS: ['on', 'off ends the limits by network only'],
-  AUTH_MAILBOX: ['on loopback without AUTH_SMTP_URL', 'on forces the embedded mailbox'],
-  AUTH_LOG_LEVEL: ['info', 'fatal, error, warn, info, debug, trace or silent'],
-} as const satisfies Record<`AUTH_${string}`, readonly [string, string]>
-
 type Name = keyof typeof SETTINGS
 
 /**
@@ -60,8 +31,11 @@ type Name = keyof typeof SETTINGS
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const faults: string[] = []
-  const fault = (name: string, found: string, { needed, remedy }: SettingFault) =>
+  const faulty = new Set<string>()
+  const fault = (name: string, found: string, { needed, remedy }: SettingFault) => {
+    faulty.add(name)
     faults.push(`${name}\n  Needed: ${needed}\n  Found:  ${found}\n  Do:     ${remedy}`)
+  }
 
   for (const name of Object.keys(environment))
     if (name.startsWith('AUTH_') && !(name in SETTINGS) && !name.startsWith('AUTH_TEST_'))
@@ -79,7 +53,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     }
   }
   const config = readSettings(read)
-  for (const [name, found, problem] of contradictionsOf(config)) fault(name, found, problem)
+  // A setting that could not be read looks as if it were missing; that would be told twice.
+  for (const { names, found, problem } of contradictionsOf(config))
+    if (!names.some(name => faulty.has(name))) fault(names[0], found, problem)
   if (faults.length > 0) throw new SettingsError(faults)
   return config
 }
@@ -146,55 +122,58 @@ export function usesMailbox(config: Config): boolean {
   return config.modules.has('confirmation') && !config.smtp
 }
 
-function contradictionsOf(config: Config): [name: Name, found: string, fault: SettingFault][] {
-  const found: [Name, string, SettingFault][] = []
+/** Settings that do not go together: the one to mend first, then the others that say so. */
+type Contradiction = { names: [Name, ...Name[]]; found: string; problem: SettingFault }
+
+function contradictionsOf(config: Config): Contradiction[] {
+  const contradictions: Contradiction[] = []
   if (!isLoopback(config.listen.host) && !config.publicUrl?.startsWith('https:'))
-    found.push([
-      'AUTH_PUBLIC_URL',
-      `${config.publicUrl ? `"${config.publicUrl}"` : 'nothing'}, with AUTH_HOST "${config.listen.host}"`,
-      new SettingFault(
+    contradictions.push({
+      names: ['AUTH_PUBLIC_URL', 'AUTH_HOST'],
+      found: `${config.publicUrl ? `"${config.publicUrl}"` : 'nothing'}, with AUTH_HOST "${config.listen.host}"`,
+      problem: new SettingFault(
         'the https origin that people reach the service at, since AUTH_HOST is not loopback',
         'set it, such as AUTH_PUBLIC_URL=https://auth.example.com, or listen on localhost',
       ),
-    ])
+    })
   if (config.databaseUrl && !config.secretKey)
-    found.push([
-      'AUTH_SECRET_KEY',
-      'nothing, with AUTH_DATABASE_URL set',
-      new SettingFault(
+    contradictions.push({
+      names: ['AUTH_SECRET_KEY', 'AUTH_DATABASE_URL'],
+      found: 'nothing, with AUTH_DATABASE_URL set',
+      problem: new SettingFault(
         'the secret key, since several processes share the database',
         'make one, AUTH_SECRET_KEY="k1:$(openssl rand -base64 32)", and keep it as safe as the database; ' +
           'after a start without AUTH_DATABASE_URL it is in the file secret-key of the data directory',
       ),
-    ])
+    })
   if (config.modules.size < 2 && !config.databaseUrl)
-    found.push([
-      'AUTH_MODULES',
-      [...config.modules].join(','),
-      new SettingFault(
+    contradictions.push({
+      names: ['AUTH_MODULES', 'AUTH_DATABASE_URL'],
+      found: [...config.modules].join(','),
+      problem: new SettingFault(
         'both modules in this process, since the embedded database belongs to one process',
         'set AUTH_DATABASE_URL, or leave AUTH_MODULES out',
       ),
-    ])
+    })
   if (config.modules.size < 2 && !config.publicUrl)
-    found.push([
-      'AUTH_PUBLIC_URL',
-      'nothing, with AUTH_MODULES set',
-      new SettingFault(
+    contradictions.push({
+      names: ['AUTH_PUBLIC_URL', 'AUTH_MODULES'],
+      found: 'nothing, with AUTH_MODULES set',
+      problem: new SettingFault(
         'the origin that people reach the service at, since several processes serve it',
         'set it to the same in all of them, such as AUTH_PUBLIC_URL=https://auth.example.com',
       ),
-    ])
+    })
   if (usesMailbox(config) && !isLocalOnly(config) && !config.mailboxForced)
-    found.push([
-      'AUTH_SMTP_URL',
-      'nothing, and others than this machine can reach the service',
-      new SettingFault(
+    contradictions.push({
+      names: ['AUTH_SMTP_URL', 'AUTH_HOST', 'AUTH_PUBLIC_URL', 'AUTH_MAILBOX', 'AUTH_MODULES'],
+      found: 'nothing, and others than this machine can reach the service',
+      problem: new SettingFault(
         'a mail server, since the embedded mailbox shows every letter to whoever asks',
         'set AUTH_SMTP_URL=smtps://user:password@mail.example.com, or AUTH_MAILBOX=on if that is meant',
       ),
-    ])
-  return found
+    })
+  return contradictions
 }
 
 function parseModules(text: string): Module[] {
@@ -212,27 +191,4 @@ function parseDatabaseUrl(text: string): string {
 function parseVisibleText(text: string): string {
   if (!/^[\x21-\x7e]{1,200}$/.test(text)) throw new SettingFault('1 to 200 visible ASCII characters')
   return text
-}
-
-function suggestionFor(name: string): string {
-  const nearest = Object.keys(SETTINGS)
-    .map(known => ({ known, distance: editDistance(name, known) }))
-    .sort((a, b) => a.distance - b.distance)[0]!
-  const guess = nearest.distance <= 4 ? `did you mean ${nearest.known}? ` : ''
-  return `${guess}auth-service --help lists them all`
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (const [index, letter] of [...a].entries()) {
-    const next = [index + 1]
-    for (let column = 1; column <= b.length; column++)
-      next[column] = Math.min(
-        row[column]! + 1,
-        next[column - 1]! + 1,
-        row[column - 1]! + (letter === b[column - 1] ? 0 : 1),
-      )
-    row = next
-  }
-  return row[b.length]!
 }

@@ -1,4 +1,4 @@
-import { SETTINGS } from './config.ts'
+import { SETTINGS } from './setting-names.ts'
 
 const DESCRIPTIONS: Record<string, string> = {
   serve: 'run the service (the default)',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import packageJson from '../../package.json' with { type: 'json' }
-import { SETTINGS } from '../../src/config.ts'
+import { SETTINGS } from '../../src/setting-names.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { confirmedAccount, exchange, SECRET_KEY, send, signIn, startTestService } from '../support/service.ts'
