@@ -4,10 +4,8 @@ import { sql } from 'kysely'
 import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
 import { accountCreated } from './accounts/messages.ts'
 import { accountRoutes } from './accounts/routes.ts'
-import { ConfirmationTickets } from './accounts/ticket.ts'
 import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
-import { LetterTokens } from './confirmation/letters/letter-token.ts'
 import { letterRequested } from './confirmation/messages.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
@@ -19,24 +17,21 @@ import { allowCrossOrigin } from './http/cors.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { type Areas, openAreas } from './open-areas.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
 import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
 import { pageRoutes } from './pages/routes.ts'
-import { HashingLanes } from './passwords/hashing-lanes.ts'
-import { createPasswordHasher } from './passwords/password-hasher.ts'
+import type { HashingLanes } from './passwords/hashing-lanes.ts'
 import { describeRoutes, openapiRoute } from './reference/openapi.ts'
 import { referenceRoutes } from './reference/reference.ts'
 import { metadataRoute } from './sessions/metadata.ts'
 import { sessionRoutes } from './sessions/routes.ts'
-import { Sessions } from './sessions/sessions.ts'
 import { isLoopback } from './settings.ts'
 import type { Database } from './storage/database.ts'
 import { openQueue, type Queue } from './storage/queue.ts'
 import { isUnavailable } from './storage/unavailable.ts'
-import { AccessTokens } from './tokens/access-token.ts'
 import { tokenRoutes } from './tokens/routes.ts'
-import { SigningKeys } from './tokens/signing-keys.ts'
 import { VERSION } from './version.ts'
 
 export type Service = AsyncDisposable & {
@@ -134,56 +129,6 @@ async function openMail(
   const mailer = openMailer({ server, from: config.mailFrom, logger, onHealth })
   opened.defer(() => mailer.close())
   return { mailer, mailbox }
-}
-
-type Areas = Awaited<ReturnType<typeof openAreas>>
-
-async function openAreas(needs: {
-  config: Config
-  storage: Storage
-  queue: Queue
-  metrics: Metrics
-  publicUrl: () => string
-  now: () => number
-}) {
-  const { config, storage, queue, metrics, publicUrl, now } = needs
-  const { database, secretKeys } = storage
-  const signingKeys = await SigningKeys.open({
-    database,
-    sealing: secretKeys.for('sealing'),
-    algorithm: config.signingAlgorithm,
-    accessTokenTtl: config.accessTokenTtl,
-  })
-  const accessTokens = new AccessTokens({
-    keys: signingKeys,
-    issuer: publicUrl,
-    audience: () => config.audience ?? publicUrl(),
-    clientId: config.clientId,
-    ttl: config.accessTokenTtl,
-    now,
-  })
-  const lanes = new HashingLanes()
-  metrics.watchHashing(lanes)
-  const sessions = new Sessions({
-    database,
-    keys: secretKeys.for('refresh-token'),
-    accessTokens,
-    lifetimes: { idle: config.refreshIdleTtl, absolute: config.sessionTtl },
-    grace: config.refreshGrace,
-    exchanges: metrics.refreshExchanges,
-  })
-  return {
-    database,
-    queue,
-    signingKeys,
-    accessTokens,
-    sessions,
-    lanes,
-    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper'), lanes }),
-    tickets: new ConfirmationTickets(secretKeys.for('confirmation-ticket')),
-    letterTokens: new LetterTokens(secretKeys.for('letter-token')),
-    policy: { minLength: config.passwordMinLength, serviceName: config.mailFrom.name },
-  }
 }
 
 async function buildServer(needs: {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readConfig, type SETTINGS } from '../src/config.ts'
+import { readConfig } from '../src/config.ts'
+import type { SETTINGS } from '../src/setting-names.ts'
 
 const KEY = `k1:${Buffer.alloc(32, 1).toString('base64')}`
 

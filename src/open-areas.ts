@@ -1,0 +1,62 @@
+import { ConfirmationTickets } from './accounts/ticket.ts'
+import type { Config } from './config.ts'
+import { LetterTokens } from './confirmation/letters/letter-token.ts'
+import type { Metrics } from './metrics.ts'
+import type { Storage } from './open-storage.ts'
+import { HashingLanes } from './passwords/hashing-lanes.ts'
+import { createPasswordHasher } from './passwords/password-hasher.ts'
+import { Sessions } from './sessions/sessions.ts'
+import type { Queue } from './storage/queue.ts'
+import { AccessTokens } from './tokens/access-token.ts'
+import { SigningKeys } from './tokens/signing-keys.ts'
+
+export type Areas = Awaited<ReturnType<typeof openAreas>>
+
+/** What the routes and pages of every area need, in one: accounts, sessions, tokens, passwords and tickets. */
+export async function openAreas(needs: {
+  config: Config
+  storage: Storage
+  queue: Queue
+  metrics: Metrics
+  publicUrl: () => string
+  now: () => number
+}) {
+  const { config, storage, queue, metrics, publicUrl, now } = needs
+  const { database, secretKeys } = storage
+  const signingKeys = await SigningKeys.open({
+    database,
+    sealing: secretKeys.for('sealing'),
+    algorithm: config.signingAlgorithm,
+    accessTokenTtl: config.accessTokenTtl,
+  })
+  const accessTokens = new AccessTokens({
+    keys: signingKeys,
+    issuer: publicUrl,
+    audience: () => config.audience ?? publicUrl(),
+    clientId: config.clientId,
+    ttl: config.accessTokenTtl,
+    now,
+  })
+  const lanes = new HashingLanes()
+  metrics.watchHashing(lanes)
+  const sessions = new Sessions({
+    database,
+    keys: secretKeys.for('refresh-token'),
+    accessTokens,
+    lifetimes: { idle: config.refreshIdleTtl, absolute: config.sessionTtl },
+    grace: config.refreshGrace,
+    exchanges: metrics.refreshExchanges,
+  })
+  return {
+    database,
+    queue,
+    signingKeys,
+    accessTokens,
+    sessions,
+    lanes,
+    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper'), lanes }),
+    tickets: new ConfirmationTickets(secretKeys.for('confirmation-ticket')),
+    letterTokens: new LetterTokens(secretKeys.for('letter-token')),
+    policy: { minLength: config.passwordMinLength, serviceName: config.mailFrom.name },
+  }
+}
