@@ -7,7 +7,7 @@ import { lockDirectory } from './embedded/directory-lock.ts'
 import type { Logger } from './log.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
-import { checkSecretKeys, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import { checkSecretKeys, hasSeenSecretKeys, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { secretKeyOf } from './secrets/secret-key-file.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase, postgresDatabase } from './storage/database.ts'
@@ -43,8 +43,9 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
   const { database, queueBackend } = config.databaseUrl
     ? await openPostgres(config.databaseUrl, opened, logger)
     : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
-  const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory)
   const migrations = await migrate(database)
+  const isNew = !(await hasSeenSecretKeys(database))
+  const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
   await checkSecretKeys(database, secretKeys, SECRET_KEY_USES)
   const parts = opened.move()
   return {

@@ -39,6 +39,12 @@ export async function checkSecretKeys(database: Database, keys: KeyRing, uses: S
   })
 }
 
+/** Whether this database was ever used with a secret key. */
+export async function hasSeenSecretKeys(database: Database): Promise<boolean> {
+  const seen = await database.selectFrom('secret_key').select('id').limit(1).execute()
+  return seen.length > 0
+}
+
 function refuseAnotherKey(keys: KeyRing, id: string, expected: Uint8Array): void {
   if (checkValueOf(keys, id).equals(expected)) return
   throw new OperatorError({

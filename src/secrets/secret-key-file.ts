@@ -5,11 +5,19 @@ import { KeyRing } from './key-ring.ts'
 
 /**
  * The secret key of a data directory, generated at the first start with mode 0600.
- * @throws OperatorError when the directory cannot be written or the file holds something else
+ * @param isNew whether the database was never used with a key; where it was, another key would open nothing in it
+ * @throws OperatorError when the file is gone or holds something else, or the directory cannot be written
  */
-export function secretKeyOf(dataDirectory: string): KeyRing {
+export function secretKeyOf(dataDirectory: string, { isNew }: { isNew: boolean }): KeyRing {
   const file = join(dataDirectory, 'secret-key')
-  const text = read(file) ?? generate(dataDirectory, file)
+  const found = read(file)
+  if (found === undefined && !isNew)
+    throw new OperatorError({
+      needed: `the secret key in ${file}, which the database of this directory was made with`,
+      found: 'no such file',
+      remedy: 'restore the file from a backup, or set AUTH_SECRET_KEY to what it held',
+    })
+  const text = found ?? generate(dataDirectory, file)
   try {
     return KeyRing.parse(text)
   } catch (error) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { access, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -9,7 +9,7 @@ import { postgresDatabase } from '../../src/storage/database.ts'
 import { migrate } from '../../src/storage/migrate.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
-import { SECRET_KEY } from '../support/service.ts'
+import { fillDataDirectory, SECRET_KEY } from '../support/service.ts'
 
 const OTHER_KEY = `k1:${Buffer.alloc(32, 'other').toString('base64')}`
 
@@ -129,6 +129,17 @@ describe('the start is refused with one clear message', () => {
     await first.kill('SIGTERM')
     await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY }, [/secret key "k1"/, /another key of the same id/])
     await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY.replace('k1', 'k2') }, [/secret key "k1"/, /signing keys/])
+  })
+
+  test('when the secret key of a data directory is gone, and no other is made in its place', async () => {
+    await using directory = await emptyDirectory()
+    await fillDataDirectory(directory.path)
+    const file = join(directory.path, 'secret-key')
+    await rm(file)
+    await assertRefused({ AUTH_DATA_DIR: directory.path }, [/secret-key/, /backup/])
+    await assert.rejects(access(file))
+    await writeFile(file, 'garbled')
+    await assertRefused({ AUTH_DATA_DIR: directory.path }, [/secret-key/, /backup/])
   })
 
   test('when a command or an option is unknown', async () => {
