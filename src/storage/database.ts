@@ -60,9 +60,16 @@ export function embeddedDatabase(pglite: NonNullable<PGliteDialectConfig['pglite
   return databaseOver(new PGliteDialect({ pglite }))
 }
 
+const POOL = {
+  max: 10, // connections
+  connectionTimeoutMillis: 5_000,
+  statement_timeout: 30_000, // milliseconds; what waits longer for a lock has met a fault, and is answered with 503
+  keepAlive: true,
+}
+
 /** @param url a PostgreSQL connection URL. Connections are made when first needed. */
 export function postgresDatabase(url: string, logger: Logger): Database {
-  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000 })
+  const pool = new pg.Pool({ connectionString: url, ...POOL })
   // Without a listener, an idle connection that the server drops would end the process.
   pool.on('error', error => logger.warn({ code: errorCode(error) }, 'a database connection was lost'))
   return databaseOver(new PostgresDialect({ pool }))

@@ -20,6 +20,7 @@ type Migration = { number: number; name: string; text: string; checksum: string 
 export async function migrate(database: Database): Promise<string[]> {
   const known = await readMigrations()
   return inTransaction(database, async transaction => {
+    await sql`set local statement_timeout = 0`.execute(transaction) // a migration, and waiting for one, may take long
     await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(transaction)
     await sql`create table if not exists migration (
       number integer primary key,
