@@ -113,7 +113,7 @@ function readSettings(read: Read) {
 }
 
 /** Whether only this machine can reach the service, by where it listens and by what it calls itself. */
-export function isLocalOnly({ listen, publicUrl }: Pick<Config, 'listen' | 'publicUrl'>): boolean {
+function isLocalOnly({ listen, publicUrl }: Pick<Config, 'listen' | 'publicUrl'>): boolean {
   return isLoopback(listen.host) && (publicUrl === undefined || isLoopback(new URL(publicUrl).hostname))
 }
 

@@ -110,7 +110,7 @@ const commonHeaders = ({ id }: FastifyRequest, isHttps: boolean) => ({
 })
 
 /** Answers with a refusal's problem document. */
-export function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { code, facts }: Refusal) {
+function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { code, facts }: Refusal) {
   const type = codes[code] ?? HTTP_PROBLEMS.internal_error
   const retryAfter = facts.retryAfter ?? (type.status === 503 ? 1 : undefined)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)

@@ -81,6 +81,3 @@ export function errorCode(error: unknown): string | undefined {
     ? error.code
     : undefined
 }
-
-/** SQLSTATE 23505, unique_violation. */
-export const UNIQUE_VIOLATION = '23505'

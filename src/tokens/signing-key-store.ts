@@ -31,7 +31,7 @@ export type StoredSigningKey = {
 }
 
 /** How long before its first signature a key has been in the JWKS at least: three times what verifiers cache. */
-export const PUBLISHED_BEFORE_SIGNING = 15 * 60 // seconds
+const PUBLISHED_BEFORE_SIGNING = 15 * 60 // seconds
 
 /** How long after its last signature a key stays beyond the lifetime of what it signed: a process may lag a minute. */
 const KEPT_AFTER_EXPIRY = 5 * 60 // seconds
