@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
-  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -15,7 +14,7 @@ import type { Logger } from '../log.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
 import { acceptJson } from './json.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
-import { fieldFaultsOf } from './validation.ts'
+import { refusalOf } from './refusal-of.ts'
 
 /** The HTTP server as areas see it: routes with schemas in TypeBox. */
 export type HttpServer = FastifyInstance<
@@ -119,22 +118,6 @@ function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { 
     .code(type.status)
     .type(PROBLEM_MEDIA_TYPE)
     .send(JSON.stringify(problemOf(code, type, facts)))
-}
-
-function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
-  if (error instanceof Refusal) return error
-  if (isUnavailable(error)) return new Refusal('unavailable')
-  const { validation, code, statusCode } = error as Partial<FastifyError>
-  if (validation) return new Refusal('invalid_request', { errors: fieldFaultsOf(error as FastifyError) })
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large')
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('unsupported_media_type')
-  if (
-    code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ||
-    code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
-    error instanceof SyntaxError
-  )
-    return new Refusal('malformed_json')
-  return new Refusal(statusCode && statusCode < 500 ? 'bad_request' : 'internal_error')
 }
 
 // What is not even HTTP never becomes a request; it is answered on the socket.

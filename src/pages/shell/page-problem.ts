@@ -1,6 +1,7 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { html } from '../../http/html.ts'
-import { HTTP_PROBLEMS, type ProblemType, Refusal } from '../../http/problem.ts'
+import { HTTP_PROBLEMS, type ProblemType, type Refusal } from '../../http/problem.ts'
+import { refusalOf } from '../../http/refusal-of.ts'
 import { layout } from './layout.ts'
 
 export type PageProblems = Record<string, ProblemType>
@@ -43,14 +44,4 @@ export function answerPageError(problems: PageProblems, isUnavailable: (error: u
       .type('text/html; charset=utf-8')
       .send(layout({ title: 'This did not work', body }))
   }
-}
-
-/** The refusal that an error means. */
-export function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
-  if (error instanceof Refusal) return error
-  if (isUnavailable(error)) return new Refusal('unavailable')
-  const { statusCode = 500 } = error as Partial<FastifyError>
-  if (statusCode === 413) return new Refusal('body_too_large')
-  if (statusCode === 415) return new Refusal('unsupported_media_type')
-  return new Refusal(statusCode < 500 ? 'bad_request' : 'internal_error')
 }

@@ -1,0 +1,23 @@
+import type { FastifyError } from 'fastify'
+import { Refusal } from './problem.ts'
+import { fieldFaultsOf } from './validation.ts'
+
+/**
+ * The refusal that any error means, the framework's own included.
+ * @param isUnavailable whether an error means that something the service needs is away
+ */
+export function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
+  if (error instanceof Refusal) return error
+  if (isUnavailable(error)) return new Refusal('unavailable')
+  const { validation, code, statusCode } = error as Partial<FastifyError>
+  if (validation) return new Refusal('invalid_request', { errors: fieldFaultsOf(error as FastifyError) })
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large')
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('unsupported_media_type')
+  if (
+    code === 'FST_ERR_CTP_EMPTY_JSON_BODY' ||
+    code === 'FST_ERR_CTP_INVALID_JSON_BODY' ||
+    error instanceof SyntaxError
+  )
+    return new Refusal('malformed_json')
+  return new Refusal(statusCode && statusCode < 500 ? 'bad_request' : 'internal_error')
+}
