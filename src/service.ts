@@ -55,7 +55,9 @@ export type ServiceOptions = {
   now?: () => number
 }
 
+// Together below the 10 seconds after which the stop is cut short.
 const FINISH_WITHIN = 8_000 // milliseconds that messages in hand have at the stop
+const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whose message will come again
 
 /**
  * Starts the service that the settings describe; disposing of it finishes what is under way and closes everything.
@@ -127,7 +129,7 @@ async function openMail(
   const server = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
   const mailer = openMailer({ server, from: config.mailFrom, logger, onHealth })
-  opened.defer(() => mailer.close())
+  opened.defer(() => mailer.close(GIVE_UP_WITHIN))
   return { mailer, mailbox }
 }
 

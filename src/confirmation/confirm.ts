@@ -40,9 +40,7 @@ export type Confirmed = { accountId: string; email: string; confirmedAt: Date }
  *   `proof_wrong`, `confirmation_superseded`, `confirmation_expired`; and `overloaded`
  */
 export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Promise<Confirmed> {
-  const letter = await letterOf(needs, request.token)
-  const account = letter?.accountId ? await findAccount(needs.database, letter.accountId) : undefined
-  if (!letter || !account) throw new ConfirmationRefusal('confirmation_unknown')
+  const { letter, account } = await signUpOf(needs, request.token)
   await proveSignUp(needs, account, request)
   return inTransaction(needs.database, async transaction => {
     const accounts = await lockAccountsOf(transaction, account.email)
@@ -58,13 +56,19 @@ export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Pro
   })
 }
 
-/** The letter that a genuine token is from, while its account lives. */
-export async function letterOf(
+/**
+ * The letter that a token is from, and the account that it is about.
+ * @throws Refusal `confirmation_unknown`, for a token that is not genuine and for an account that is gone
+ */
+export async function signUpOf(
   { database, letterTokens }: Pick<ConfirmNeeds, 'database' | 'letterTokens'>,
   token: string,
-): Promise<Letter | undefined> {
+): Promise<{ letter: Letter; account: Account }> {
   const id = letterTokens.open(token)
-  return id === undefined ? undefined : findLetter(database, id)
+  const letter = id === undefined ? undefined : await findLetter(database, id)
+  const account = letter?.accountId ? await findAccount(database, letter.accountId) : undefined
+  if (!letter || !account) throw new ConfirmationRefusal('confirmation_unknown')
+  return { letter, account }
 }
 
 async function proveSignUp(needs: ConfirmNeeds, account: Account, request: ConfirmRequest): Promise<void> {

@@ -132,7 +132,7 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
   const body = JSON.stringify(problemOf('bad_request', { ...HTTP_PROBLEMS.bad_request, status: Number(status) }))
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${body.length}\r\n` +
-      `connection: close\r\n\r\n${body}`,
+      `x-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
   )
 }
 

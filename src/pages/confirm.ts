@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { type Account, findAccount } from '../accounts/account-store.ts'
-import { confirm, letterOf } from '../confirmation/confirm.ts'
-import { ConfirmationRefusal } from '../confirmation/errors.ts'
+import type { Account } from '../accounts/account-store.ts'
+import { confirm, signUpOf } from '../confirmation/confirm.ts'
 import { type Form, fieldOf } from '../http/form.ts'
 import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
@@ -19,8 +18,7 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
   server.get('/confirm', async (request, reply) => {
     const { token } = request.query as { token?: unknown }
     if (typeof token !== 'string') return reply.send(await waitingView(needs, request))
-    const account = await accountOf(needs, token)
-    if (!account) throw new ConfirmationRefusal('confirmation_unknown')
+    const { account } = await signUpOf(needs, token)
     if (account.confirmedAt) return reply.send(confirmedView(account.email, needs.appUrl))
     return reply.send(confirmForm({ account, token, isOwn: isOwnSignUp(needs, request, account) }))
   })
@@ -28,8 +26,7 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
   server.post('/confirm', async (request, reply) => {
     const form = request.body as Form | undefined
     const token = fieldOf(form, 'token') ?? ''
-    const account = await accountOf(needs, token)
-    if (!account) throw new ConfirmationRefusal('confirmation_unknown')
+    const { account } = await signUpOf(needs, token)
     const isOwn = isOwnSignUp(needs, request, account)
     try {
       const ticket = isOwn ? needs.cookies.read(request, 'ticket') : undefined
@@ -40,11 +37,6 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
       return needs.answerFault(reply, error, text => confirmForm({ account, token, isOwn, fault: text }))
     }
   })
-}
-
-async function accountOf(needs: PagesNeeds, token: string): Promise<Account | undefined> {
-  const letter = await letterOf(needs, token)
-  return letter?.accountId ? findAccount(needs.database, letter.accountId) : undefined
 }
 
 function isOwnSignUp(needs: PagesNeeds, request: FastifyRequest, account: Account): boolean {

@@ -1,6 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { Refusal } from '../http/problem.ts'
 import type { RefusalReason } from './sessions.ts'
 
 /** The error codes of RFC 6749 section 5.2 that this service answers with, and the one for a fault of its own. */
@@ -9,7 +8,6 @@ export type OAuthErrorCode =
   | 'invalid_client'
   | 'invalid_grant'
   | 'unsupported_grant_type'
-  | 'unsupported_token_type'
   | 'temporarily_unavailable'
   | 'server_error'
 
@@ -70,7 +68,7 @@ export function answerOAuthError(isUnavailable: (error: unknown) => boolean) {
 
 function oauthErrorOf(error: unknown, isUnavailable: (error: unknown) => boolean): OAuthError {
   if (error instanceof OAuthError) return error
-  if (isUnavailable(error) || (error instanceof Refusal && error.code === 'unavailable'))
+  if (isUnavailable(error))
     return new OAuthError('temporarily_unavailable', 'Nothing was changed. Try again shortly.', { status: 503 })
   const { statusCode = 500, code } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')

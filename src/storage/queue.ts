@@ -1,4 +1,12 @@
-import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobResult, PgBoss } from 'pg-boss'
+import {
+  type ConstructorOptions,
+  fromKysely,
+  fromPglite,
+  type Job,
+  type JobResult,
+  type JobWithMetadata,
+  PgBoss,
+} from 'pg-boss'
 import { type Static, type TObject, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Logger } from '../log.ts'
@@ -63,7 +71,7 @@ const LEASE = {
 
 const RETENTION = {
   retentionSeconds: 14 * 86_400,
-  deleteAfterSeconds: 86_400,
+  deleteAfterSeconds: 3_600, // a settled message is of no more use
 }
 
 /** Opens the queue and makes sure that each kind of message has its place, in every process that sends or consumes. */
@@ -159,11 +167,23 @@ async function ensureQueue(boss: PgBoss, name: string): Promise<void> {
 
 // The embedded database has one process: whatever is in hand at its start was in the hand of one that died.
 async function releaseOrphans(boss: PgBoss, name: string): Promise<void> {
-  const orphans = (await boss.findJobs(name)).filter(({ state }) => state === 'active')
+  const orphans = (await allJobs(boss, name)).filter(({ state }) => state === 'active')
   if (orphans.length > 0)
     await boss.fail(
       name,
       orphans.map(({ id }) => id),
       { reason: 'its process ended' },
     )
+}
+
+const PAGE = 1_000 // jobs
+
+async function allJobs(boss: PgBoss, name: string): Promise<JobWithMetadata[]> {
+  const jobs: JobWithMetadata[] = []
+  for (;;) {
+    const last = jobs.at(-1)
+    const page = await boss.findJobs<object>(name, { limit: PAGE, ...(last && { after: last.id }) })
+    jobs.push(...page)
+    if (page.length < PAGE) return jobs
+  }
 }

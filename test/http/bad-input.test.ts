@@ -196,6 +196,7 @@ describe('bad input', () => {
       socket.write(bytes)
       await once(socket, 'close')
       assert.match(answer, expected)
+      assert.match(answer, /^x-request-id: [0-9a-f-]{36}\r$/m)
     }
   })
 

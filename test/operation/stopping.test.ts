@@ -68,6 +68,21 @@ describe('stopping', () => {
     while (!sink.letters.some(({ to }) => to.includes(email))) await pause(10)
   })
 
+  test('a mail server that says nothing does not hold it up for long: the stop is bounded, and still a clean one', async () => {
+    await using directory = await filledDirectory()
+    await using sink = await openSmtpSink({ replies: { MAIL: 'silence' } })
+    await using service = new ServiceProcess({
+      AUTH_DATA_DIR: directory.path,
+      AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
+    })
+    const url = await service.started()
+    await send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
+    while (!sink.lines.some(line => line.startsWith('MAIL'))) await pause(10)
+    const { code } = await service.kill('SIGTERM')
+    assert.equal(code, 0, service.output)
+    assert.ok(!service.output.includes('cut short'))
+  })
+
   test('a signal that comes twice within a moment is one', async () => {
     await using directory = await filledDirectory()
     await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
