@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Alteration, alteredSource } from './altered-source.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const LONGEST_START = 60_000 // milliseconds
@@ -16,9 +17,18 @@ export class ServiceProcess implements AsyncDisposable {
   #stdout = ''
   #stderr = ''
 
-  constructor(env: Record<string, string>, args: string[] = []) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, AUTH_METRICS_LISTEN: 'off', AUTH_PORT: '0', ...env },
+  /** @param alterations of its source, for this process alone */
+  constructor(env: Record<string, string>, args: string[] = [], alterations: Alteration[] = []) {
+    const altered = alteredSource(alterations)
+    this.child = spawn(process.execPath, [...altered.execArgv, MAIN, ...args], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        AUTH_METRICS_LISTEN: 'off',
+        AUTH_PORT: '0',
+        ...altered.env,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child.stdout!.setEncoding('utf8').on('data', text => {
