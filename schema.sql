@@ -17,6 +17,7 @@ create table account (
   created_at timestamp with time zone not null default auth_now(),
   confirmed_at timestamp with time zone,
   superseded_at timestamp with time zone,
+  signed_up_from bytea,
   constraint account_pkey PRIMARY KEY (id),
   constraint account_confirmed_when_usable CHECK (((status = 'unconfirmed'::text) = (confirmed_at IS NULL))),
   constraint account_status_check CHECK ((status = ANY (ARRAY['unconfirmed'::text, 'active'::text, 'disabled'::text]))),
@@ -34,33 +35,53 @@ comment on column account.password_version is 'Version of the normalisation that
 comment on column account.locale is 'BCP 47 tag that letters follow';
 comment on column account.revision is 'Raised by whatever must end sessions; a session starts only from the revision its password was verified against';
 comment on column account.superseded_at is 'When another account of the same address was confirmed; this one never can be';
+comment on column account.signed_up_from is 'Keyed hash of the network that the sign-up came from, by which letters to one address are shared out';
+
+create table attempt_counter (
+  key bytea not null,
+  level double precision not null,
+  counted_at timestamp with time zone not null,
+  blocked_until timestamp with time zone not null,
+  forgotten_at timestamp with time zone not null,
+  constraint attempt_counter_pkey PRIMARY KEY (key)
+) with (fillfactor=75);
+CREATE INDEX attempt_counter_forgotten ON public.attempt_counter USING btree (forgotten_at);
+comment on table attempt_counter is 'Attempts that limits count; unlogged, since to lose the counts in a crash of the database helps nobody and to write them twice costs everybody';
+comment on column attempt_counter.key is 'Keyed hash of the limit and of what it counts by, such as an address; neither can be read from it';
+comment on column attempt_counter.level is 'Attempts at counted_at, less those that time has forgiven';
+comment on column attempt_counter.blocked_until is 'Until then no attempt is let through';
+comment on column attempt_counter.forgotten_at is 'When nothing of it is left and the row can go';
 
 create table confirmation_letter (
   id uuid not null,
   account_id uuid,
-  address text,
+  address text not null,
   sign_up boolean not null,
   requested_at timestamp with time zone not null default auth_now(),
   sent_at timestamp with time zone,
   expires_at timestamp with time zone,
   failed_at timestamp with time zone,
   failure text,
+  allowed_at timestamp with time zone,
   constraint confirmation_letter_pkey PRIMARY KEY (id),
   constraint confirmation_letter_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
-  constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL))),
-  constraint confirmation_letter_to_somebody CHECK (((account_id IS NULL) <> (address IS NULL)))
+  constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL)))
 );
 CREATE INDEX confirmation_letter_account ON public.confirmation_letter USING btree (account_id, requested_at DESC);
+CREATE INDEX confirmation_letter_allowed ON public.confirmation_letter USING btree (address, allowed_at);
 CREATE INDEX confirmation_letter_failed ON public.confirmation_letter USING btree (failed_at) WHERE (failed_at IS NOT NULL);
 CREATE INDEX confirmation_letter_requested ON public.confirmation_letter USING btree (requested_at);
 CREATE UNIQUE INDEX confirmation_letter_sign_up ON public.confirmation_letter USING btree (account_id) WHERE sign_up;
+CREATE INDEX confirmation_letter_waiting ON public.confirmation_letter USING btree (requested_at) WHERE (allowed_at IS NULL);
 comment on table confirmation_letter is 'One row per letter that was asked for; its token is derived from its id and stored nowhere';
-comment on column confirmation_letter.address is 'What was asked for, until the worker has found the account';
+comment on column confirmation_letter.account_id is 'Null until the worker has found the account of a letter that was asked for by address';
+comment on column confirmation_letter.address is 'Whom it is for, in canonical form';
 comment on column confirmation_letter.sign_up is 'The letter that the sign-up itself asked for';
 comment on column confirmation_letter.sent_at is 'When the mail server took the letter';
 comment on column confirmation_letter.expires_at is 'Until when its link is good';
 comment on column confirmation_letter.failed_at is 'When delivery was given up';
 comment on column confirmation_letter.failure is 'What the mail server said, without the address';
+comment on column confirmation_letter.allowed_at is 'When the limits let it go; a letter of a sign-up waits for that, any other is dropped';
 
 create table migration (
   number integer not null,

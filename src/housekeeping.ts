@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
+import { allowWaitingLetters, type LetterLimitsNeeds } from './confirmation/letters/letter-limits.ts'
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
+import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
 import { deleteOutlivedSessions } from './sessions/session-store.ts'
 import type { Database } from './storage/database.ts'
@@ -8,12 +10,13 @@ import type { SigningKeys } from './tokens/signing-keys.ts'
 
 const MINUTE = 60_000 // milliseconds
 
-type Housekeeping = { database: Database; signingKeys: SigningKeys; logger: Logger }
+type Housekeeping = LetterLimitsNeeds & { signingKeys: SigningKeys; logger: Logger }
 
-/** Does what comes due with time: signing keys each minute, what has outlived its keeping each ten minutes. */
+/** Does what comes due with time: signing keys and waiting letters each minute, what is outlived each ten minutes. */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   const tasks = [
     repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
+    repeat(MINUTE, () => allowWaitingLetters(needs), needs.logger),
     repeat(10 * MINUTE, () => deleteOutlived(needs.database), needs.logger),
   ]
   return {
@@ -23,9 +26,14 @@ export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   }
 }
 
-/** Deletes unconfirmed accounts, ended sessions and old letters whose time is over. */
+/** Deletes unconfirmed accounts, ended sessions, old letters and counted attempts whose time is over. */
 export async function deleteOutlived(database: Database): Promise<void> {
-  for (const deleteSome of [deleteUnconfirmedAccounts, deleteOutlivedSessions, deleteOldLetters])
+  for (const deleteSome of [
+    deleteUnconfirmedAccounts,
+    deleteOutlivedSessions,
+    deleteOldLetters,
+    deleteForgottenAttempts,
+  ])
     while ((await deleteSome(database)) > 0) await nextTurn() // requests go first
 }
 

@@ -27,8 +27,14 @@ export function createMetrics() {
     }),
     letters: new Counter({
       name: 'auth_letters_total',
-      help: 'Attempts to deliver a letter, by outcome: sent, retried, undeliverable, given_up',
+      help: 'Attempts to deliver a letter, by outcome: sent, retried, undeliverable, given_up; delayed or dropped by the limits',
       labelNames: ['outcome'],
+      registers,
+    }),
+    limited: new Counter({
+      name: 'auth_limited_total',
+      help: 'Attempts that were refused with 429, by the limit that was reached',
+      labelNames: ['limit'],
       registers,
     }),
     mailDegraded: new Gauge({ name: 'auth_mail_degraded', help: '1 while the mail server is in trouble', registers }),

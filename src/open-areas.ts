@@ -1,6 +1,8 @@
+import { DeviceTokens } from './accounts/device-token.ts'
 import { ConfirmationTickets } from './accounts/ticket.ts'
 import type { Config } from './config.ts'
 import { LetterTokens } from './confirmation/letters/letter-token.ts'
+import { AttemptLimits } from './limits/attempt-limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { Storage } from './open-storage.ts'
 import { HashingLanes } from './passwords/hashing-lanes.ts'
@@ -47,9 +49,19 @@ export async function openAreas(needs: {
     grace: config.refreshGrace,
     exchanges: metrics.refreshExchanges,
   })
+  const attempts = new AttemptLimits({
+    database,
+    keys: secretKeys.for('attempt-counter'),
+    countsNetworks: config.rateLimits,
+    refusals: metrics.limited,
+    now,
+  })
   return {
     database,
     queue,
+    attempts,
+    networkKeys: secretKeys.for('network'),
+    devices: new DeviceTokens(secretKeys.for('device-token')),
     signingKeys,
     accessTokens,
     sessions,

@@ -15,6 +15,7 @@ import { type Mailbox, openMailbox } from './embedded/mailbox.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { allowCrossOrigin } from './http/cors.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
+import { LIMIT_PROBLEMS } from './limits/errors.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type Areas, openAreas } from './open-areas.ts'
@@ -43,6 +44,7 @@ export type Service = AsyncDisposable & {
   /** The embedded mailbox, where letters go to it. */
   mailbox: Mailbox | undefined
   database: Database
+  queue: Queue
   /** Resolves when something has failed so that only a new start helps. */
   failed: Promise<Error>
   /** What password hashing is doing. */
@@ -75,7 +77,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
   const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
   const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
   opened.defer(() => areas.lanes.close())
-  opened.use(startHousekeeping({ database: storage.database, signingKeys: areas.signingKeys, logger }))
+  opened.use(startHousekeeping({ ...areas, logger }))
   const metricsListener =
     config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
   if (metricsListener) opened.defer(() => metricsListener.close())
@@ -106,6 +108,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
     metricsUrl: metricsListener?.url,
     mailbox: mail?.mailbox,
     database: storage.database,
+    queue,
     failed: storage.failed,
     hashing: areas.lanes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
@@ -145,7 +148,7 @@ async function buildServer(needs: {
   now: () => number
 }): Promise<HttpServer> {
   const { config, storage, queue, mail, areas, metrics, logger, publicUrl, now } = needs
-  const problems = { ...ACCOUNT_PROBLEMS, ...CONFIRMATION_PROBLEMS }
+  const problems = { ...ACCOUNT_PROBLEMS, ...CONFIRMATION_PROBLEMS, ...LIMIT_PROBLEMS }
   const server = createHttpServer({
     logger,
     trustedProxies: config.trustedProxies,

@@ -13,6 +13,7 @@ declare module '../storage/database.ts' {
       password_pepper: string
       password_version: number
       locale: string
+      signed_up_from: Buffer | null
       revision: Generated<number>
       created_at: ColumnType<Date, never, never>
       confirmed_at: Date | null
@@ -61,16 +62,23 @@ const accountOf = ({ password_phc, password_pepper, password_version, ...rest }:
   password: { phc: password_phc, pepper: password_pepper, version: password_version },
 })
 
-export type NewAccount = Pick<Account, 'id' | 'email' | 'locale' | 'password'>
+export type NewAccount = Pick<Account, 'id' | 'email' | 'locale' | 'password'> & {
+  /** Keyed hash of the network that asked. */
+  signedUpFrom: Buffer
+}
 
 /** @returns when it was created */
-export async function insertAccount(db: Queryable, { id, email, locale, password }: NewAccount): Promise<Date> {
+export async function insertAccount(
+  db: Queryable,
+  { id, email, locale, password, signedUpFrom }: NewAccount,
+): Promise<Date> {
   const { created_at } = await db
     .insertInto('account')
     .values({
       id,
       email,
       locale,
+      signed_up_from: signedUpFrom,
       password_phc: password.phc,
       password_pepper: password.pepper,
       password_version: password.version,

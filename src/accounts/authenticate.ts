@@ -1,19 +1,33 @@
-import { canonicalEmailAddress } from '../email/address.ts'
+import { canonicalEmailAddress, type EmailAddress } from '../email/address.ts'
 import { invalidRequest } from '../http/problem.ts'
+import type { AttemptLimits, CountedAttempt } from '../limits/attempt-limits.ts'
 import type { NormalizedPassword } from '../passwords/password-policy.ts'
 import type { Sessions, StartedSession } from '../sessions/sessions.ts'
 import type { Database } from '../storage/database.ts'
 import { type Account, findAccount, findConfirmedAccount, renewPassword } from './account-store.ts'
+import type { Device, DeviceTokens } from './device-token.ts'
 import { AccountRefusal, FIELD_FAULTS } from './errors.ts'
-import { hashPassword, type PasswordNeeds, verifyPassword } from './password.ts'
+import { hashPassword, type PasswordNeeds, refuseWithoutPlace, verifyPassword } from './password.ts'
 
-export type AuthenticateNeeds = PasswordNeeds & { database: Database; sessions: Sessions }
+export type AuthenticateNeeds = PasswordNeeds & {
+  database: Database
+  sessions: Sessions
+  attempts: AttemptLimits
+  devices: DeviceTokens
+}
 
 export type Credentials = {
   email: string
   password: string
   /** Where the request comes from; see `networkOf`. */
   network: string
+  /** From an earlier sign-in on the same device. */
+  deviceToken?: string | undefined
+}
+
+export type Authenticated = StartedSession & {
+  /** For the next sign-in on this device. */
+  deviceToken: string
 }
 
 /**
@@ -21,24 +35,55 @@ export type Credentials = {
  *
  * An address without a confirmed account costs the same work and gives the same answer as a wrong password, and so
  * does an unconfirmed account: to tell would tell an attacker who signed up first whether the address has an account.
- * @throws Refusal `invalid_request` (the address), `invalid_credentials`, `account_disabled` (with the right password
- *   only), `overloaded`
+ * @throws Refusal `invalid_request` (the address), `too_many_attempts`, `invalid_credentials`, `account_disabled` (with
+ *   the right password only), `overloaded`
  */
-export async function authenticate(needs: AuthenticateNeeds, credentials: Credentials): Promise<StartedSession> {
-  const { database, sessions } = needs
+export async function authenticate(needs: AuthenticateNeeds, credentials: Credentials): Promise<Authenticated> {
+  const { database, sessions, devices } = needs
   const { password, network } = credentials
   const email = canonicalEmailAddress(credentials.email)
   if (!email) throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
 
-  const account = await findConfirmedAccount(database, email)
-  const { matches, outdated, normalized } = await verifyPassword(needs, account, password, network)
+  refuseWithoutPlace(needs, network)
+  const device = await knownDevice(needs, email, credentials.deviceToken)
+  const attempt = await countAttempt(needs, email, network, device)
+  const { account, matches, outdated, normalized } = await attempt.make(async () => {
+    const account = await findConfirmedAccount(database, email)
+    return { account, ...(await verifyPassword(needs, account, password, network)) }
+  })
   if (!account || !matches) throw new AccountRefusal('invalid_credentials')
+  await attempt.succeeded('sign_in_by_address_and_network', 'sign_in_by_device')
   if (account.status === 'disabled') throw new AccountRefusal('account_disabled')
 
   const session = await sessions.start(database, account)
   if (!session) throw await refusalOfChanged(database, account)
   if (outdated) await renew(needs, account, normalized!, network)
-  return session
+  return { ...session, deviceToken: devices.make(account.id, device?.id) }
+}
+
+/** The device that a token is from, if the account of the address was signed in from it before. */
+async function knownDevice(
+  { database, devices }: AuthenticateNeeds,
+  email: EmailAddress,
+  deviceToken: string | undefined,
+): Promise<Device | undefined> {
+  const device = deviceToken === undefined ? undefined : devices.open(deviceToken)
+  if (!device) return undefined
+  return (await findConfirmedAccount(database, email))?.id === device.accountId ? device : undefined
+}
+
+function countAttempt(
+  { attempts }: AuthenticateNeeds,
+  email: EmailAddress,
+  network: string,
+  device: Device | undefined,
+): Promise<CountedAttempt> {
+  if (device) return attempts.count({ sign_in_by_device: [device.accountId, device.id] })
+  return attempts.count({
+    sign_in_by_address_and_network: [email, network],
+    sign_in_by_address: [email],
+    sign_in_by_network: [network],
+  })
 }
 
 async function refusalOfChanged(database: Database, { id }: Account): Promise<AccountRefusal> {

@@ -1,19 +1,25 @@
 import { v7 as uuidv7 } from 'uuid'
 import { canonicalEmailAddress } from '../email/address.ts'
 import { type FieldFault, invalidRequest } from '../http/problem.ts'
+import type { AttemptLimits } from '../limits/attempt-limits.ts'
 import { judgePassword } from '../passwords/password-policy.ts'
+import type { PurposeKeys } from '../secrets/key-ring.ts'
+import { keyedHash } from '../secrets/keyed-hash.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import type { Queue } from '../storage/queue.ts'
 import { insertAccount, type NewAccount } from './account-store.ts'
 import { FIELD_FAULTS, type FieldFaultCode } from './errors.ts'
 import { accountCreated } from './messages.ts'
-import { hashPassword, type PasswordNeeds } from './password.ts'
+import { hashPassword, type PasswordNeeds, refuseWithoutPlace } from './password.ts'
 import type { ConfirmationTickets } from './ticket.ts'
 
 export type CreateAccountNeeds = PasswordNeeds & {
   database: Database
   queue: Queue
   tickets: ConfirmationTickets
+  attempts: AttemptLimits
+  /** What networks are named with in the database. */
+  networkKeys: PurposeKeys
   policy: PasswordPolicy
 }
 
@@ -40,18 +46,23 @@ export type CreatedAccount = Pick<NewAccount, 'id' | 'email'> & { createdAt: Dat
  * addresses are, and nobody can prepare an account that somebody else then confirms.
  *
  * The account and the message that it was created commit together.
- * @throws Refusal `invalid_request` with the faults of the fields, `overloaded`
+ * @throws Refusal `invalid_request` with the faults of the fields, `too_many_attempts`, `overloaded`
  */
 export async function createAccount(needs: CreateAccountNeeds, signUp: SignUp): Promise<CreatedAccount> {
   const { email, password } = judge(signUp, needs.policy)
-  const hashed = await hashPassword(needs, password, signUp.network)
-  const account = { id: uuidv7(), email, locale: signUp.locale, password: hashed }
-  const createdAt = await inTransaction(needs.database, async transaction => {
-    const created = await insertAccount(transaction, account)
-    await needs.queue.send(transaction, accountCreated, { account_id: account.id })
-    return created
+  refuseWithoutPlace(needs, signUp.network)
+  const attempt = await needs.attempts.count({ sign_up_by_network: [signUp.network] })
+  return attempt.make(async () => {
+    const hashed = await hashPassword(needs, password, signUp.network)
+    const signedUpFrom = keyedHash(needs.networkKeys, signUp.network)
+    const account = { id: uuidv7(), email, locale: signUp.locale, password: hashed, signedUpFrom }
+    const createdAt = await inTransaction(needs.database, async transaction => {
+      const created = await insertAccount(transaction, account)
+      await needs.queue.send(transaction, accountCreated, { account_id: account.id })
+      return created
+    })
+    return { id: account.id, email, createdAt, ticket: needs.tickets.make(account.id) }
   })
-  return { id: account.id, email, createdAt, ticket: needs.tickets.make(account.id) }
 }
 
 function judge({ email, password }: SignUp, policy: PasswordPolicy) {

@@ -1,10 +1,22 @@
-import { OverloadedError } from '../passwords/hashing-lanes.ts'
+import { type HashingLanes, OverloadedError } from '../passwords/hashing-lanes.ts'
 import type { PasswordHasher, PasswordRecord, Verification } from '../passwords/password-hasher.ts'
 import { type NormalizedPassword, normalizePassword } from '../passwords/password-policy.ts'
 import type { Account } from './account-store.ts'
 import { AccountRefusal } from './errors.ts'
 
-export type PasswordNeeds = { hasher: PasswordHasher }
+export type PasswordNeeds = { hasher: PasswordHasher; lanes: Pick<HashingLanes, 'refuseWithoutPlace'> }
+
+/**
+ * Refuses at once what would be refused anyway, before it costs more.
+ * @throws Refusal `overloaded`
+ */
+export function refuseWithoutPlace({ lanes }: PasswordNeeds, network: string): void {
+  try {
+    lanes.refuseWithoutPlace(network)
+  } catch (error) {
+    throw refusalOf(error)
+  }
+}
 
 /** @throws Refusal `overloaded` */
 export function hashPassword(
@@ -37,8 +49,12 @@ async function placedOrRefused<Result>(hashing: Promise<Result>): Promise<Result
   try {
     return await hashing
   } catch (error) {
-    if (error instanceof OverloadedError)
-      throw new AccountRefusal('overloaded', { retryAfter: error.retryAfterSeconds })
-    throw error
+    throw refusalOf(error)
   }
+}
+
+function refusalOf(error: unknown): unknown {
+  return error instanceof OverloadedError
+    ? new AccountRefusal('overloaded', { retryAfter: error.retryAfterSeconds })
+    : error
 }

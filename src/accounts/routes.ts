@@ -4,6 +4,7 @@ import { languageFor } from '../http/language.ts'
 import { networkOf } from '../http/network.ts'
 import { BODY_PROBLEMS, HTTP_PROBLEMS, pick, problemResponses } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
+import { LIMIT_PROBLEMS } from '../limits/errors.ts'
 import { type AuthenticateNeeds, authenticate } from './authenticate.ts'
 import { type CreateAccountNeeds, createAccount } from './create-account.ts'
 import { ACCOUNT_PROBLEMS } from './errors.ts'
@@ -54,6 +55,11 @@ const SessionAnswer = Type.Object(
     created_at: Time,
     expires_at: Type.String({ format: 'date-time', description: 'The sooner of the idle and the absolute end' }),
     refresh_token: Type.String({ description: 'authsvc_rt_…: exchange it at /oauth2/token' }),
+    device_token: Type.String({
+      description:
+        'authsvc_dt_…: send it along at the next sign-in on this device, so that whoever guesses at the account ' +
+        'elsewhere cannot keep its owner out. It signs nobody in',
+    }),
   },
   { description: 'The session that was started' },
 )
@@ -83,7 +89,7 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
         body: SignUpBody,
         response: {
           201: CreatedAnswer,
-          ...problemResponses({ ...BODY_PROBLEMS, ...pick(ACCOUNT_PROBLEMS, 'overloaded') }),
+          ...problemResponses({ ...BODY_PROBLEMS, ...LIMIT_PROBLEMS, ...pick(ACCOUNT_PROBLEMS, 'overloaded') }),
         },
       },
     },
@@ -113,24 +119,38 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
         summary: 'Sign in',
         description: 'Answers with a refresh token, and no access token yet.',
         tags: ['Accounts'],
-        body: Type.Object({ email: Email, password: Password }, { additionalProperties: false }),
+        body: Type.Object(
+          {
+            email: Email,
+            password: Password,
+            device_token: Type.Optional(
+              Type.String({
+                description: 'authsvc_dt_…, from the last sign-in on this device; another one does no harm',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         response: {
           201: SessionAnswer,
           ...problemResponses({
             ...BODY_PROBLEMS,
+            ...LIMIT_PROBLEMS,
             ...pick(ACCOUNT_PROBLEMS, 'invalid_credentials', 'account_disabled', 'overloaded'),
           }),
         },
       },
     },
     async (request, reply) => {
-      const session = await authenticate(needs, { ...request.body, network: networkOf(request.ip) })
+      const { email, password, device_token: deviceToken } = request.body
+      const session = await authenticate(needs, { email, password, deviceToken, network: networkOf(request.ip) })
       return reply.code(201).send({
         id: session.id,
         account_id: session.accountId,
         created_at: session.createdAt.toISOString(),
         expires_at: session.expiresAt.toISOString(),
         refresh_token: session.refreshToken,
+        device_token: session.deviceToken,
       })
     },
   )

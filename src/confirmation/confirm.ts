@@ -8,6 +8,7 @@ import {
 import { type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import { invalidRequest } from '../http/problem.ts'
+import type { AttemptLimits } from '../limits/attempt-limits.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import { ConfirmationRefusal } from './errors.ts'
 import { findLetter, type Letter } from './letters/letter-store.ts'
@@ -17,6 +18,7 @@ export type ConfirmNeeds = PasswordNeeds & {
   database: Database
   tickets: ConfirmationTickets
   letterTokens: LetterTokens
+  attempts: AttemptLimits
 }
 
 export type ConfirmRequest = {
@@ -37,10 +39,10 @@ export type Confirmed = { accountId: string; email: string; confirmedAt: Date }
  * clicks a letter that they did not ask for, and a scanner, which opens every link, lack the second.
  *
  * @throws Refusal in this order: `confirmation_unknown`, `invalid_request` (both proofs), `proof_required`,
- *   `proof_wrong`, `confirmation_superseded`, `confirmation_expired`; and `overloaded`
+ *   `proof_wrong`, `confirmation_superseded`, `confirmation_expired`; and `too_many_attempts`, `overloaded`
  */
 export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Promise<Confirmed> {
-  const { letter, account } = await signUpOf(needs, request.token)
+  const { letter, account } = await signUpOf(needs, request.token, request.network)
   await proveSignUp(needs, account, request)
   return inTransaction(needs.database, async transaction => {
     const accounts = await lockAccountsOf(transaction, account.email)
@@ -58,13 +60,17 @@ export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Pro
 
 /**
  * The letter that a token is from, and the account that it is about.
- * @throws Refusal `confirmation_unknown`, for a token that is not genuine and for an account that is gone
+ * @param network where the request comes from; see `networkOf`
+ * @throws Refusal `confirmation_unknown`, for a token that is not genuine and for an account that is gone;
+ *   `too_many_attempts` after many that were not genuine
  */
 export async function signUpOf(
-  { database, letterTokens }: Pick<ConfirmNeeds, 'database' | 'letterTokens'>,
+  { database, letterTokens, attempts }: Pick<ConfirmNeeds, 'database' | 'letterTokens' | 'attempts'>,
   token: string,
+  network: string,
 ): Promise<{ letter: Letter; account: Account }> {
   const id = letterTokens.open(token)
+  if (id === undefined) await attempts.count({ secret_by_network: [network] })
   const letter = id === undefined ? undefined : await findLetter(database, id)
   const account = letter?.accountId ? await findAccount(database, letter.accountId) : undefined
   if (!letter || !account) throw new ConfirmationRefusal('confirmation_unknown')
@@ -80,9 +86,10 @@ async function proveSignUp(needs: ConfirmNeeds, account: Account, request: Confi
       detail: 'Send the ticket or the password, not both.',
     })
   if (ticket === undefined && password === undefined) throw new ConfirmationRefusal('proof_required')
-  const isProven =
-    ticket !== undefined
-      ? needs.tickets.open(ticket) === account.id
-      : (await verifyPassword(needs, account, password!, network)).matches
-  if (!isProven) throw new ConfirmationRefusal('proof_wrong')
+  if (ticket !== undefined && needs.tickets.open(ticket) === account.id) return
+  const attempt = await needs.attempts.count({ proof_by_account: [account.id] })
+  if (ticket !== undefined) throw new ConfirmationRefusal('proof_wrong')
+  const { matches } = await attempt.make(() => verifyPassword(needs, account, password!, network))
+  if (!matches) throw new ConfirmationRefusal('proof_wrong')
+  await attempt.succeeded('proof_by_account')
 }

@@ -1,10 +1,11 @@
 import { findAccount } from '../accounts/account-store.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
+import type { AttemptLimits } from '../limits/attempt-limits.ts'
 import type { Database } from '../storage/database.ts'
 import { ConfirmationRefusal } from './errors.ts'
 import { type LetterStatus, newestLetterStatus } from './letters/letter-store.ts'
 
-export type ReadStatusNeeds = { database: Database; tickets: ConfirmationTickets }
+export type ReadStatusNeeds = { database: Database; tickets: ConfirmationTickets; attempts: AttemptLimits }
 
 export type ConfirmationStatus = Omit<LetterStatus, 'state'> & { state: LetterStatus['state'] | 'confirmed' }
 
@@ -12,13 +13,16 @@ export type ConfirmationStatus = Omit<LetterStatus, 'state'> & { state: LetterSt
  * How far the confirmation of a sign-up is. It is `confirmed` for the very sign-up that was confirmed only: the ticket
  * of one that was overtaken, or whose address was known before, sees its letter being sent and expire, like any other.
  *
- * @throws Refusal `invalid_ticket`
+ * @param network where the request comes from; see `networkOf`
+ * @throws Refusal `invalid_ticket`; `too_many_attempts` after many that were not genuine
  */
 export async function readStatus(
-  { database, tickets }: ReadStatusNeeds,
+  { database, tickets, attempts }: ReadStatusNeeds,
   ticket: string | undefined,
+  network: string,
 ): Promise<ConfirmationStatus & { accountId: string }> {
   const accountId = ticket === undefined ? undefined : tickets.open(ticket)
+  if (ticket !== undefined && !accountId) await attempts.count({ secret_by_network: [network] })
   if (!accountId) throw new ConfirmationRefusal('invalid_ticket')
   const account = await findAccount(database, accountId)
   if (!account) return { accountId, state: 'expired', sentAt: null, expiresAt: null }

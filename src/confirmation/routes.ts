@@ -5,6 +5,7 @@ import { bearerToken } from '../http/bearer.ts'
 import { networkOf } from '../http/network.ts'
 import { BODY_PROBLEMS, HTTP_PROBLEMS, invalidRequest, pick, problemResponses } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
+import { LIMIT_PROBLEMS } from '../limits/errors.ts'
 import { type ConfirmNeeds, confirm } from './confirm.ts'
 import { CONFIRMATION_PROBLEMS } from './errors.ts'
 import { type RequestLetterNeeds, requestLetter } from './letters/request-letter.ts'
@@ -40,6 +41,7 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
             { description: 'How far the confirmation is' },
           ),
           ...problemResponses({
+            ...LIMIT_PROBLEMS,
             ...pick(CONFIRMATION_PROBLEMS, 'invalid_ticket'),
             ...pick(HTTP_PROBLEMS, 'unavailable'),
           }),
@@ -47,7 +49,8 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
       },
     },
     async request => {
-      const { state, sentAt, expiresAt } = await readStatus(needs, bearerToken(request.headers.authorization))
+      const ticket = bearerToken(request.headers.authorization)
+      const { state, sentAt, expiresAt } = await readStatus(needs, ticket, networkOf(request.ip))
       return { state, sent_at: sentAt?.toISOString() ?? null, expires_at: expiresAt?.toISOString() ?? null }
     },
   )
@@ -82,6 +85,7 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
           ),
           ...problemResponses({
             ...BODY_PROBLEMS,
+            ...LIMIT_PROBLEMS,
             ...pick(
               CONFIRMATION_PROBLEMS,
               'confirmation_unknown',
@@ -120,21 +124,30 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
           { ticket: Type.Optional(Ticket), email: Type.Optional(Type.String({ maxLength: 1_000 })) },
           { additionalProperties: false },
         ),
-        response: { 202: Type.Object({}, { description: 'The wish is noted' }), ...problemResponses(BODY_PROBLEMS) },
+        response: {
+          202: Type.Object({}, { description: 'The wish is noted' }),
+          ...problemResponses({ ...BODY_PROBLEMS, ...LIMIT_PROBLEMS }),
+        },
       },
     },
     async (request, reply) => {
-      await requestLetter(needs, recipientOf(needs, request.body))
+      const network = networkOf(request.ip)
+      await requestLetter(needs, await recipientOf(needs, request.body, network), network)
       return reply.code(202).send({})
     },
   )
 }
 
-function recipientOf({ tickets }: ConfirmationRoutesNeeds, { ticket, email }: { ticket?: string; email?: string }) {
+async function recipientOf(
+  { tickets, attempts }: ConfirmationRoutesNeeds,
+  { ticket, email }: { ticket?: string; email?: string },
+  network: string,
+) {
   if ((ticket === undefined) === (email === undefined))
     throw invalidRequest({ pointer: '', code: 'not_allowed', detail: 'Send either ticket or email.' })
   if (ticket !== undefined) {
     const accountId = tickets.open(ticket)
+    if (!accountId) await attempts.count({ secret_by_network: [network] })
     if (!accountId)
       throw invalidRequest({ pointer: '/ticket', code: 'wrong_format', detail: 'This is no ticket of this service.' })
     return { accountId }

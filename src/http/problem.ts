@@ -11,6 +11,8 @@ export type ProblemFacts = {
   retryAfter?: number
   /** Faults of single fields, for `invalid_request`. */
   errors?: FieldFault[]
+  /** The limit that was reached, for `too_many_attempts`. */
+  limit?: string
 }
 
 /**
@@ -98,6 +100,7 @@ export const ProblemSchema = Type.Object(
         }),
       ),
     ),
+    limit: Type.Optional(Type.String({ description: 'The limit that was reached, with too_many_attempts' })),
   },
   { $id: 'Problem', title: 'Problem', description: 'RFC 9457, application/problem+json' },
 )
@@ -105,8 +108,16 @@ export type Problem = Static<typeof ProblemSchema>
 
 export function problemOf(code: string, type: ProblemType, facts: ProblemFacts = {}): Problem {
   const { status, title, detail } = type
-  const errors = facts.errors && { errors: facts.errors }
-  return { type: `urn:auth-service:problem:${code}`, title, status, detail, code, ...errors }
+  const { errors, limit } = facts
+  return {
+    type: `urn:auth-service:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    ...(errors && { errors }),
+    ...(limit && { limit }),
+  }
 }
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'

@@ -18,7 +18,7 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
   server.get('/confirm', async (request, reply) => {
     const { token } = request.query as { token?: unknown }
     if (typeof token !== 'string') return reply.send(await waitingView(needs, request))
-    const { account } = await signUpOf(needs, token)
+    const { account } = await signUpOf(needs, token, networkOf(request.ip))
     if (account.confirmedAt) return reply.send(confirmedView(account.email, needs.appUrl))
     return reply.send(confirmForm({ account, token, isOwn: isOwnSignUp(needs, request, account) }))
   })
@@ -26,7 +26,7 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
   server.post('/confirm', async (request, reply) => {
     const form = request.body as Form | undefined
     const token = fieldOf(form, 'token') ?? ''
-    const { account } = await signUpOf(needs, token)
+    const { account } = await signUpOf(needs, token, networkOf(request.ip))
     const isOwn = isOwnSignUp(needs, request, account)
     try {
       const ticket = isOwn ? needs.cookies.read(request, 'ticket') : undefined

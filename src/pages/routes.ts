@@ -11,7 +11,7 @@ import type { PagesNeeds, PagesOptions } from './needs.ts'
 import { assetRoutes } from './shell/assets.ts'
 import { PageCookies } from './shell/cookies.ts'
 import { guardPages } from './shell/guard.ts'
-import { answerPageError, explanationOf } from './shell/page-problem.ts'
+import { answerPageError, explanationOf, tellRetryAfter } from './shell/page-problem.ts'
 import { signInPage } from './sign-in.ts'
 import { signUpPage } from './sign-up.ts'
 import { letterRequests } from './waiting.ts'
@@ -26,7 +26,7 @@ export async function pageRoutes(server: HttpServer, options: PagesOptions): Pro
       const refusal = refusalOf(error, options.isUnavailable)
       if (refusal.code === 'internal_error' || refusal.code === 'confirmation_unknown') throw error
       const { status, text } = explanationOf(refusal, problems)
-      if (status === 503) reply.header('retry-after', refusal.facts.retryAfter ?? 1)
+      tellRetryAfter(reply, refusal, status)
       return reply.code(status).send(view(text))
     },
   }

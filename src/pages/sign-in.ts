@@ -6,6 +6,8 @@ import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
+const DEVICE_REMEMBERED_FOR = 180 * 86_400 // seconds
+
 /** `/sign-in` and `/sign-out`: the refresh token goes into a cookie that scripts cannot read, and away again. */
 export function signInPage(server: HttpServer, needs: PagesNeeds): void {
   server.get('/sign-in', async (_request, reply) => reply.send(signInForm()))
@@ -15,8 +17,14 @@ export function signInPage(server: HttpServer, needs: PagesNeeds): void {
     const email = fieldOf(form, 'email') ?? ''
     try {
       const password = fieldOf(form, 'password') ?? ''
-      const session = await authenticate(needs, { email, password, network: networkOf(request.ip) })
+      const session = await authenticate(needs, {
+        email,
+        password,
+        network: networkOf(request.ip),
+        deviceToken: needs.cookies.read(request, 'device_token'),
+      })
       needs.cookies.clear(reply, 'access_token')
+      needs.cookies.set(reply, 'device_token', session.deviceToken, DEVICE_REMEMBERED_FOR)
       needs.cookies.set(
         reply,
         'refresh_token',

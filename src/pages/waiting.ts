@@ -6,6 +6,7 @@ import { type ConfirmationStatus, readStatus } from '../confirmation/read-status
 import { canonicalEmailAddress } from '../email/address.ts'
 import { type Form, fieldOf } from '../http/form.ts'
 import { type Html, html } from '../http/html.ts'
+import { networkOf } from '../http/network.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
@@ -54,17 +55,18 @@ ${emailField(email)}
 /** `/confirm/letter`: asks for another letter, for this browser's sign-up or for an address. */
 export function letterRequests(server: HttpServer, needs: PagesNeeds): void {
   server.post('/confirm/letter', async (request, reply) => {
+    const network = networkOf(request.ip)
     const email = fieldOf(request.body as Form | undefined, 'email')
     const accountId = needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '')
     try {
       if (email === undefined && accountId) {
-        await requestLetter(needs, { accountId })
+        await requestLetter(needs, { accountId }, network)
         return reply.redirect('/confirm', 303)
       }
       const address = canonicalEmailAddress(email ?? '')
       if (!address)
         throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
-      await requestLetter(needs, { address })
+      await requestLetter(needs, { address }, network)
       return reply.code(202).send(askedView(address))
     } catch (error) {
       return needs.answerFault(reply, error, text => askForm(email, text))
@@ -81,7 +83,7 @@ const askedView = (address: string): string =>
 
 async function statusOf(needs: PagesNeeds, request: FastifyRequest): Promise<ConfirmationStatus | undefined> {
   try {
-    return await readStatus(needs, needs.cookies.read(request, 'ticket'))
+    return await readStatus(needs, needs.cookies.read(request, 'ticket'), networkOf(request.ip))
   } catch (error) {
     if (error instanceof ConfirmationRefusal) return undefined
     throw error

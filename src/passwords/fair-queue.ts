@@ -30,16 +30,21 @@ export class FairQueue<Item> {
   add(network: string, item: Item): Item | undefined {
     const share = this.#shares.get(network) ?? []
     let displaced: Item | undefined
+    if (!this.hasPlaceFor(network)) return item
     if (this.#size >= this.#capacity) {
-      const largest = this.#largestShare()
-      if (share.length + 1 >= largest.length) return item
-      displaced = largest.pop()
+      displaced = this.#largestShare().pop()
       this.#size--
     }
     share.push(item)
     this.#shares.set(network, share)
     this.#size++
     return displaced
+  }
+
+  /** Whether an item of that network would find a place now. */
+  hasPlaceFor(network: string): boolean {
+    if (this.#size < this.#capacity) return true
+    return (this.#shares.get(network)?.length ?? 0) + 1 < this.#largestShare().length
   }
 
   /** Notes the turn of a network that was served at once, because nobody waited. */

@@ -100,6 +100,15 @@ export class HashingLanes {
     }
   }
 
+  /**
+   * Throws when work would be refused now, so that what comes before it, such as a question to the database, need not
+   * be done in vain.
+   * @throws {OverloadedError}
+   */
+  refuseWithoutPlace(network: string): void {
+    if (this.#closed || (this.#running >= this.lanes && !this.#queue.hasPlaceFor(network))) throw this.#refusal()
+  }
+
   /** Refuses what waits and whatever comes from now on. What runs goes on to its end. */
   close(): void {
     this.#closed = true

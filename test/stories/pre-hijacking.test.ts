@@ -82,12 +82,12 @@ for (const kind of DATABASES) {
       assert.equal(await canSignIn(email, ATTACKER), false)
     })
 
-    test('of ten sign-ups that are confirmed at the same moment one becomes the account', async () => {
+    test('of five sign-ups that are confirmed at the same moment one becomes the account', async () => {
       const email = newAddress()
-      const accounts = await Promise.all(Array.from({ length: 10 }, () => signUp(service, { email })))
-      const tokens = await tokensTo(email, 10)
+      const accounts = await Promise.all(Array.from({ length: 5 }, () => signUp(service, { email })))
+      const tokens = await tokensTo(email, 5)
       const answers = await Promise.all(
-        tokens.flatMap(token => accounts.slice(0, 5).map(({ ticket }) => confirm(token, { ticket }))),
+        tokens.flatMap(token => accounts.map(({ ticket }) => confirm(token, { ticket }))),
       )
       const confirmed = new Set(answers.filter(({ status }) => status === 200).map(({ body }) => body.account_id))
       assert.equal(confirmed.size, 1)

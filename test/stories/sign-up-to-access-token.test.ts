@@ -50,7 +50,14 @@ for (const kind of DATABASES) {
 
       const session = await send(`${service.url}/v1/sessions`, { json: { email, password: PASSWORD } })
       assert.equal(session.status, 201)
-      assert.deepEqual(Object.keys(session.body), ['id', 'account_id', 'created_at', 'expires_at', 'refresh_token'])
+      assert.deepEqual(Object.keys(session.body), [
+        'id',
+        'account_id',
+        'created_at',
+        'expires_at',
+        'refresh_token',
+        'device_token',
+      ])
 
       const tokens = await exchange(service, session.body.refresh_token)
       assert.equal(tokens.status, 200)

@@ -13,7 +13,7 @@ export interface Module {
  */
 export const AREAS: Record<string, { imports: string[]; because: string }> = {
   accounts: {
-    imports: ['sessions', 'tokens', 'passwords', 'secrets', 'storage', 'http', 'email/address.ts'],
+    imports: ['sessions', 'tokens', 'passwords', 'limits', 'secrets', 'storage', 'http', 'email/address.ts'],
     because: 'it tells what happened by a message and knows nobody who listens, nor can it send a letter',
   },
   sessions: {
@@ -25,8 +25,12 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     because: 'a token is signed for whoever asks',
   },
   confirmation: {
-    imports: ['accounts', 'email', 'secrets', 'storage', 'http'],
+    imports: ['accounts', 'email', 'limits', 'secrets', 'storage', 'http'],
     because: 'it hears of accounts and writes letters; it starts no session and signs nothing',
+  },
+  limits: {
+    imports: ['secrets', 'storage', 'http'],
+    because: 'it counts attempts and does not know what at',
   },
   passwords: {
     imports: ['secrets'],

@@ -43,6 +43,7 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
   const config = readConfig({
     AUTH_PORT: '0',
     AUTH_METRICS_LISTEN: 'off',
+    AUTH_RATE_LIMITS: 'off', // all tests come from one network
     AUTH_DATA_DIR: dataDirectory,
     ...(databaseUrl && { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY }),
     ...options.env,

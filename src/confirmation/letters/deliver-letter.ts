@@ -6,11 +6,11 @@ import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
 import { type Database, inTransaction } from '../../storage/database.ts'
 import { composeLetter } from './letter-content.ts'
+import { allowLetter, type LetterLimitsNeeds } from './letter-limits.ts'
 import { assignLetter, deleteLetter, findLetter, type Letter, recordFailure, recordSent } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
 
-export type DeliverLetterNeeds = {
-  database: Database
+export type DeliverLetterNeeds = LetterLimitsNeeds & {
   mailer: Mailer
   letterTokens: LetterTokens
   /** The page that a confirmation link opens. */
@@ -25,7 +25,7 @@ export type DeliverLetterNeeds = {
 }
 
 /**
- * Sends a letter, once it is due. To call it again for one that was sent does nothing; after a crash between the mail
+ * Sends a letter, if the limits let it go. To call it again for one that was sent does nothing; after a crash between the mail
  * server's 250 and our record the same letter goes out again, with the same link and the same Message-ID.
  *
  * @throws MailError when delivery should be tried again
@@ -35,6 +35,10 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
   if (!letter || letter.sentAt || letter.failedAt) return
   const account = await accountFor(needs.database, letter)
   if (!account) return deleteLetter(needs.database, letter.id)
+  if (!letter.allowedAt && !(await allowLetter(needs, { ...letter, accountId: account.id }))) {
+    needs.letters.inc({ outcome: letter.isOfSignUp ? 'delayed' : 'dropped' })
+    return
+  }
 
   const { purpose, at } = await purposeOf(needs, letter, account)
   const { serviceName, now } = needs
@@ -61,7 +65,7 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
 async function accountFor(database: Database, letter: Letter) {
   if (letter.accountId) return findAccount(database, letter.accountId)
   return inTransaction(database, async transaction => {
-    const account = await findNewestAccount(transaction, letter.address!)
+    const account = await findNewestAccount(transaction, letter.address)
     if (account) await assignLetter(transaction, letter.id, account.id)
     return account
   })

@@ -7,9 +7,10 @@ declare module '../../storage/database.ts' {
     confirmation_letter: {
       id: string
       account_id: string | null
-      address: string | null
+      address: string
       sign_up: boolean
       requested_at: ColumnType<Date, never, never>
+      allowed_at: Date | null
       sent_at: Date | null
       expires_at: Date | null
       failed_at: Date | null
@@ -20,10 +21,15 @@ declare module '../../storage/database.ts' {
 
 export type Letter = {
   id: string
+  /** Null until the account of a letter that was asked for by address is found. */
   accountId: string | null
-  /** What was asked for, until the account is found. */
-  address: EmailAddress | null
+  /** Whom it is for. */
+  address: EmailAddress
+  /** Whether the sign-up itself asked for it. */
+  isOfSignUp: boolean
   requestedAt: Date
+  /** When the limits let it go. */
+  allowedAt: Date | null
   sentAt: Date | null
   failedAt: Date | null
   /** Whether its link has expired; one that is not recorded as sent has not. */
@@ -35,9 +41,10 @@ export type Letter = {
 /** How long delivery is tried. */
 const TRIED_FOR = 48 * 3_600 // seconds
 
-const letterColumns = sql`id, account_id as "accountId", address, requested_at as "requestedAt", sent_at as "sentAt",
+const letterColumns = sql`id, account_id as "accountId", address, sign_up as "isOfSignUp",
+  requested_at as "requestedAt", allowed_at as "allowedAt", sent_at as "sentAt",
   failed_at as "failedAt", coalesce(expires_at <= auth_now(), false) as "isExpired",
-  requested_at < auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}) as "isOverdue"`
+  coalesce(allowed_at < auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}), false) as "isOverdue"`
 
 export async function findLetter(db: Queryable, id: string): Promise<Letter | undefined> {
   const { rows } = await sql<Letter>`select ${letterColumns} from confirmation_letter where id = ${id}`.execute(db)
@@ -46,8 +53,8 @@ export async function findLetter(db: Queryable, id: string): Promise<Letter | un
 
 /** Notes the letter that the sign-up itself asks for; one that is noted already stays. */
 export async function ensureSignUpLetter(db: Queryable, id: string, accountId: string): Promise<Letter | undefined> {
-  await sql`insert into confirmation_letter (id, account_id, sign_up)
-    select ${id}, id, true from account where id = ${accountId}
+  await sql`insert into confirmation_letter (id, account_id, address, sign_up)
+    select ${id}, id, email, true from account where id = ${accountId}
     on conflict (account_id) where sign_up do nothing`.execute(db)
   const { rows } = await sql<Letter>`
     select ${letterColumns} from confirmation_letter where account_id = ${accountId} and sign_up`.execute(db)
@@ -56,8 +63,8 @@ export async function ensureSignUpLetter(db: Queryable, id: string, accountId: s
 
 /** Notes a request for another letter. @returns false when the account is gone */
 export async function insertLetterToAccount(db: Queryable, id: string, accountId: string): Promise<boolean> {
-  const { rows } = await sql`insert into confirmation_letter (id, account_id, sign_up)
-    select ${id}, id, false from account where id = ${accountId} returning 1`.execute(db)
+  const { rows } = await sql`insert into confirmation_letter (id, account_id, address, sign_up)
+    select ${id}, id, email, false from account where id = ${accountId} returning 1`.execute(db)
   return rows.length > 0
 }
 
@@ -67,7 +74,7 @@ export async function insertLetterToAddress(db: Queryable, id: string, address: 
 }
 
 export async function assignLetter(db: Queryable, id: string, accountId: string): Promise<void> {
-  await sql`update confirmation_letter set account_id = ${accountId}, address = null
+  await sql`update confirmation_letter set account_id = ${accountId}
     where id = ${id} and account_id is null`.execute(db)
 }
 

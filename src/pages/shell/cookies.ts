@@ -1,7 +1,7 @@
 import type {} from '@fastify/cookie' // gives requests and replies their cookies
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-export type CookieName = 'refresh_token' | 'access_token' | 'ticket'
+export type CookieName = 'refresh_token' | 'access_token' | 'ticket' | 'device_token'
 
 /** The cookies of the pages. None can be read by scripts, and none is sent along when another site posts a form. */
 export class PageCookies {

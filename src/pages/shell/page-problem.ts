@@ -6,6 +6,12 @@ import { layout } from './layout.ts'
 
 export type PageProblems = Record<string, ProblemType>
 
+/** Says when trying again makes sense, where the refusal is one of the moment. */
+export function tellRetryAfter(reply: FastifyReply, { facts }: Refusal, status: number): void {
+  const retryAfter = facts.retryAfter ?? (status === 503 ? 1 : undefined)
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+}
+
 /** What a refusal tells a person: the faults of the fields, or what its code means. */
 export function explanationOf({ code, facts }: Refusal, problems: PageProblems): { status: number; text: string } {
   const type = problems[code] ?? HTTP_PROBLEMS.internal_error
@@ -18,6 +24,7 @@ const PAGE_WORDS: Record<string, string> = {
   invalid_credentials:
     'The address and the password do not fit, or the address was not confirmed yet. Check both, or ask for another confirmation letter below.',
   account_disabled: 'This account was disabled. Ask whoever runs this service.',
+  too_many_attempts: 'There were too many attempts. Please wait a while and try again.',
   overloaded: 'Too many people are signing in just now. Please try again in a moment.',
   unavailable: 'The service is not available for the moment. Nothing was changed; please try again shortly.',
   confirmation_unknown:
@@ -37,7 +44,7 @@ export function answerPageError(problems: PageProblems, isUnavailable: (error: u
     const refusal = refusalOf(error, isUnavailable)
     const { status, text } = explanationOf(refusal, problems)
     if (status === 500) request.log.error({ err: error }, 'a page failed')
-    if (status === 503) reply.header('retry-after', refusal.facts.retryAfter ?? 1)
+    tellRetryAfter(reply, refusal, status)
     const body = html`<p>${text}</p><p><a href="/">To the start</a></p>`
     return reply
       .code(status)

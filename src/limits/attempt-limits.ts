@@ -1,0 +1,117 @@
+import type { Counter as Metric } from '../metrics.ts'
+import type { PurposeKeys } from '../secrets/key-ring.ts'
+import { keyedHash } from '../secrets/keyed-hash.ts'
+import type { Database } from '../storage/database.ts'
+import { blockedCounters, type Counter, countAttempt, forgetAttempts, giveBackAttempt } from './attempt-store.ts'
+import { BlockedCounters } from './blocked-counters.ts'
+import { LimitRefusal } from './errors.ts'
+import { LIMITS, type LimitName } from './limits.ts'
+
+/** What an attempt counts by, such as an address, for each limit that it is subject to. */
+export type Attempt = { [Name in LimitName]?: readonly string[] }
+
+export type AttemptLimitsOptions = {
+  database: Database
+  /** What counters are named with, so that nobody reads addresses or networks in their table. */
+  keys: PurposeKeys
+  /** Whether the limits by nothing but the network hold. */
+  countsNetworks: boolean
+  /** Counts refusals. */
+  refusals: Metric<'limit'>
+  /** The process's clock, in milliseconds. */
+  now: () => number
+}
+
+type NamedCounter = Counter & { name: LimitName }
+
+/**
+ * Limits how often something may be tried, in the database and so across processes.
+ *
+ * An attempt is counted before it is made, in one statement for all of its limits. So of many parallel guesses only as
+ * many are made as the limit has left, and one that never comes to its end has counted.
+ */
+export class AttemptLimits {
+  readonly #options: AttemptLimitsOptions
+  readonly #blocked: BlockedCounters
+
+  constructor(options: AttemptLimitsOptions) {
+    this.#options = options
+    this.#blocked = new BlockedCounters(options.now)
+  }
+
+  /**
+   * Counts an attempt that is about to be made.
+   * @throws Refusal `too_many_attempts` with the limit that blocks it for the longest; then it has not been counted
+   */
+  async count(attempt: Attempt): Promise<CountedAttempt> {
+    const counters = this.#countersOf(attempt)
+    const { database } = this.#options
+    if (counters.length > 0) {
+      const known = this.#blocked.longest(counters)
+      if (known) throw this.#refusal(known.counter, known.seconds)
+      const counted = await countAttempt(database, counters)
+      if (counted.length < counters.length) throw await this.#blockedRefusal(counters, counted)
+    }
+    return new CountedAttempt(database, counters)
+  }
+
+  async #blockedRefusal(counters: NamedCounter[], counted: Buffer[]): Promise<LimitRefusal> {
+    const { database } = this.#options
+    const isCounted = ({ key }: Counter) => counted.some(other => other.equals(key))
+    const given = counters.filter(isCounted)
+    if (given.length > 0) await giveBackAttempt(database, given)
+    const refusing = counters.filter(counter => !isCounted(counter))
+    const blocks = await blockedCounters(
+      database,
+      refusing.map(({ key }) => key),
+    )
+    for (const { key, seconds } of blocks) this.#blocked.note(key, seconds)
+    const longest = blocks.toSorted((a, b) => b.seconds - a.seconds)[0]
+    const counter = refusing.find(({ key }) => longest?.key.equals(key)) ?? refusing[0]!
+    return this.#refusal(counter, longest?.seconds ?? 0) // the block may have ended meanwhile
+  }
+
+  #refusal({ name }: NamedCounter, seconds: number): LimitRefusal {
+    this.#options.refusals.inc({ limit: name })
+    return new LimitRefusal('too_many_attempts', { retryAfter: Math.max(1, Math.ceil(seconds)), limit: name })
+  }
+
+  #countersOf(attempt: Attempt): NamedCounter[] {
+    const { keys, countsNetworks } = this.#options
+    return (Object.keys(attempt) as LimitName[])
+      .filter(name => attempt[name] && (countsNetworks || !LIMITS[name].isByNetwork))
+      .map(name => ({ name, limit: LIMITS[name], key: keyedHash(keys, name, ...attempt[name]!) }))
+  }
+}
+
+/** An attempt that has been counted. It stays so unless one of these is called. */
+export class CountedAttempt {
+  readonly #database: Database
+  readonly #counters: readonly NamedCounter[]
+
+  constructor(database: Database, counters: readonly NamedCounter[]) {
+    this.#database = database
+    this.#counters = counters
+  }
+
+  /** Makes the attempt. When that throws, such as for want of a place, it was none and is given back. */
+  async make<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      await this.succeeded().catch(() => {}) // what made it fail is the error to tell
+      throw error
+    }
+  }
+
+  /**
+   * It succeeded, so it was no guess.
+   * @param clears the limits whose earlier attempts are forgotten as well
+   */
+  async succeeded(...clears: LimitName[]): Promise<void> {
+    const given = this.#counters.filter(({ name }) => !clears.includes(name))
+    for (const { key } of this.#counters.filter(({ name }) => clears.includes(name)))
+      await forgetAttempts(this.#database, key)
+    if (given.length > 0) await giveBackAttempt(this.#database, given)
+  }
+}

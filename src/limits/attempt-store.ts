@@ -1,0 +1,102 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../storage/database.ts'
+import type { Limit } from './limits.ts'
+
+declare module '../storage/database.ts' {
+  interface Tables {
+    attempt_counter: {
+      key: Buffer
+      level: number
+      counted_at: Date
+      blocked_until: Date
+      forgotten_at: Date
+    }
+  }
+}
+
+/** A limit, and the key of what it counts by. */
+export type Counter = { key: Buffer; limit: Limit }
+
+const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is more would overflow
+
+/**
+ * Counts an attempt on all counters that are not blocked. Parallel attempts count one after the other, each judged by
+ * what the one before left: ON CONFLICT locks the row and looks at its latest version.
+ *
+ * What is not blocked is so since ever, and not since now: the transaction whose now() it is may have begun later.
+ * The keys go in order, so that two attempts never wait for one another in a circle.
+ * @returns those that counted it; the others are blocked
+ */
+export async function countAttempt(db: Queryable, counters: readonly Counter[]): Promise<Buffer[]> {
+  const sorted = counters.toSorted((a, b) => Buffer.compare(a.key, b.key))
+  const column = (name: Exclude<keyof Limit, 'isByNetwork'>) => sorted.map(({ limit }) => limit[name])
+  const { rows } = await sql<{ key: Buffer }>`
+    with attempted as materialized (
+      select * from unnest(${sorted.map(({ key }) => key)}::bytea[], ${column('burst')}::float8[],
+        ${column('forgivenAfter')}::float8[], ${column('firstBlock')}::float8[], ${column('longestBlock')}::float8[])
+        as attempt (key, burst, forgiven_after, first_block, longest_block)
+      order by key
+    )
+    insert into attempt_counter as counter (key, level, counted_at, blocked_until, forgotten_at)
+    select key, 1, auth_now(), '-infinity', auth_now() + make_interval(secs => forgiven_after)
+    from attempted order by key
+    on conflict (key) do update set (level, counted_at, blocked_until, forgotten_at) = (
+      select raised.level, auth_now(),
+        case when raised.level <= burst - 1 then '-infinity' else auth_now() + make_interval(secs => least(
+          longest_block,
+          first_block * power(2, least(greatest(raised.level - burst, 0), ${sql.lit(HIGHEST_POWER)}))
+        )) end,
+        auth_now() + make_interval(secs => raised.level * forgiven_after)
+      from attempted, lateral (
+        select greatest(0, counter.level
+          - greatest(0, extract(epoch from auth_now() - counter.counted_at)::float8) / forgiven_after) + 1 as level
+      ) as raised
+      where attempted.key = excluded.key
+    )
+    where counter.blocked_until <= auth_now()
+    returning key`.execute(db)
+  return rows.map(({ key }) => Buffer.from(key))
+}
+
+/** Takes attempts back that turned out to be none; a block that only they caused ends. */
+export async function giveBackAttempt(db: Queryable, counters: readonly Counter[]): Promise<void> {
+  await sql`
+    with given_back as (
+      select counter.key, greatest(0, level - 1) as level, burst
+      from attempt_counter counter
+      join unnest(${counters.map(({ key }) => key)}::bytea[], ${counters.map(({ limit }) => limit.burst)}::float8[])
+        as attempt (key, burst) on attempt.key = counter.key
+      order by counter.key
+      for update of counter
+    )
+    update attempt_counter counter set level = given_back.level,
+      blocked_until = case when given_back.level <= burst - 1 then '-infinity' else blocked_until end
+    from given_back where given_back.key = counter.key`.execute(db)
+}
+
+/** Forgets all attempts on a counter. */
+export async function forgetAttempts(db: Queryable, key: Buffer): Promise<void> {
+  await sql`delete from attempt_counter where key = ${key}`.execute(db)
+}
+
+/** Which counters are blocked, and for how many seconds more. */
+export async function blockedCounters(
+  db: Queryable,
+  keys: readonly Buffer[],
+): Promise<{ key: Buffer; seconds: number }[]> {
+  const { rows } = await sql<{ key: Buffer; seconds: number }>`
+    select key, extract(epoch from blocked_until - auth_now())::float8 as seconds
+    from attempt_counter where key = any(${keys}::bytea[]) and blocked_until > auth_now()`.execute(db)
+  return rows.map(({ key, seconds }) => ({ key: Buffer.from(key), seconds }))
+}
+
+const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
+
+/** Deletes counters of which nothing is left. @returns how many, at most 1,000 */
+export async function deleteForgottenAttempts(db: Queryable): Promise<number> {
+  const { rows } = await sql`
+    delete from attempt_counter where key in (
+      select key from attempt_counter where forgotten_at < auth_now() limit ${DELETED_AT_ONCE}
+    ) and forgotten_at < auth_now() returning 1`.execute(db)
+  return rows.length
+}

@@ -1,0 +1,36 @@
+import type { Counter } from './attempt-store.ts'
+
+const REMEMBERED_FOR = 1_000 // milliseconds; so late another process's forgiveness is noticed at the most
+const MOST = 10_000 // counters
+
+/** Counters that this process knows to be blocked, so that a flood against them costs no question to the database. */
+export class BlockedCounters {
+  readonly #now: () => number
+  readonly #until = new Map<string, { known: number; blocked: number }>()
+
+  /** @param now milliseconds */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  note(key: Buffer, seconds: number): void {
+    if (this.#until.size >= MOST) this.#until.clear()
+    const blocked = this.#now() + seconds * 1_000
+    this.#until.set(key.toString('base64'), { known: Math.min(this.#now() + REMEMBERED_FOR, blocked), blocked })
+  }
+
+  /** The one of these that is known to be blocked for the longest. */
+  longest<Some extends Counter>(counters: readonly Some[]): { counter: Some; seconds: number } | undefined {
+    let longest: { counter: Some; seconds: number } | undefined
+    for (const counter of counters) {
+      const name = counter.key.toString('base64')
+      const until = this.#until.get(name)
+      if (until === undefined) continue
+      const now = this.#now()
+      if (until.known <= now) this.#until.delete(name)
+      else if (!longest || until.blocked - now > longest.seconds * 1_000)
+        longest = { counter, seconds: (until.blocked - now) / 1_000 }
+    }
+    return longest
+  }
+}

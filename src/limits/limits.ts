@@ -1,0 +1,58 @@
+/**
+ * How often something may be tried. Attempts add up to a level, and time forgives them one by one. What reaches the
+ * burst is blocked for a while, and for longer each time that it goes on.
+ */
+export type Limit = {
+  /** Attempts that are free in a row; at least 2. */
+  burst: number
+  /** Seconds after which one attempt is forgiven. */
+  forgivenAfter: number
+  /** Seconds that the first block lasts; each further attempt doubles it. */
+  firstBlock: number
+  /** Seconds that a block lasts at the most. */
+  longestBlock: number
+  /** Whether it counts by nothing but the network, and `AUTH_RATE_LIMITS=off` ends it. */
+  isByNetwork: boolean
+}
+
+const MINUTE = 60 // seconds
+const QUARTER_HOUR = 15 * MINUTE
+
+/** A password that is guessed: after the burst 30 seconds, then 1, 2, 4 … up to 15 minutes each. */
+const guessing = (burst: number): Limit => ({
+  burst,
+  forgivenAfter: QUARTER_HOUR,
+  firstBlock: 30,
+  longestBlock: QUARTER_HOUR,
+  isByNetwork: false,
+})
+
+/** So many at once, and then one each so many seconds. */
+const perNetwork = (burst: number, forgivenAfter: number): Limit => ({
+  burst,
+  forgivenAfter,
+  firstBlock: forgivenAfter,
+  longestBlock: forgivenAfter,
+  isByNetwork: true,
+})
+
+/**
+ * Every limit of attempts, by the name that its refusal tells.
+ *
+ * Sign-in counts failures alone, since a success gives its attempt back. Many people share a network, so a network
+ * has many; guesses at one address from all over the world have a higher ceiling than those from one network, which
+ * alone cannot block anybody else; and a device that has signed in before has a limit of its own instead of all three.
+ * Nothing ever blocks for more than a quarter of an hour, so that nobody can lock an owner out.
+ */
+export const LIMITS = {
+  sign_in_by_address_and_network: guessing(10),
+  sign_in_by_address: guessing(100),
+  sign_in_by_network: perNetwork(50, 10),
+  sign_in_by_device: guessing(10),
+  sign_up_by_network: perNetwork(30, MINUTE),
+  letter_by_network: perNetwork(20, MINUTE),
+  proof_by_account: guessing(10),
+  secret_by_network: perNetwork(50, 10),
+} as const satisfies Record<string, Limit>
+
+export type LimitName = keyof typeof LIMITS

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { LIMITS } from '../../src/limits/limits.ts'
+import {
+  type Answer,
+  confirmedAccount,
+  exchange,
+  lettersTo,
+  newAddress,
+  PASSWORD,
+  send,
+  signIn,
+  signUp,
+  startTestService,
+  tokenIn,
+} from '../support/service.ts'
+
+const GUESSES = LIMITS.sign_in_by_address_and_network.burst
+// A proxy on this machine tells whom it asks for, as in front of most services.
+const ON = { AUTH_RATE_LIMITS: 'on', AUTH_TRUST_PROXY: '127.0.0.1,::1' }
+const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin' }
+const NOBODYS = 'x'.repeat(2_000) // too long for a password, and so refused without being hashed
+const from = (network: string) => ({ 'x-forwarded-for': network })
+
+// The counting itself is tried on both databases, in attempt-limits.test.ts.
+const kind = 'PostgreSQL'
+
+describe('the limits of attempts', () => {
+  const attemptAt = ({ url }: { url: string }, body: object, headers: Record<string, string> = {}) =>
+    send(`${url}/v1/sessions`, { json: body, headers })
+
+  function assertLimited(answer: Answer, limit: string) {
+    assert.equal(answer.status, 429, answer.text)
+    assert.equal(answer.body.code, 'too_many_attempts')
+    assert.equal(answer.body.limit, limit)
+    assert.match(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+  }
+
+  test('[R36] [R38] Parallel guesses at one address are made as far as the limit goes, and then the right password is refused too', async () => {
+    await using service = await startTestService(kind)
+    const { email } = await confirmedAccount(service)
+    const begun = service.service.hashing.started
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => attemptAt(service, { email, password: 'not the right password' })),
+    )
+    assert.equal(answers.filter(({ status }) => status === 401).length, GUESSES)
+    assert.equal(service.service.hashing.started - begun, GUESSES)
+    assertLimited(await attemptAt(service, { email, password: PASSWORD }), 'sign_in_by_address_and_network')
+  })
+
+  test('[R01] An unknown, an unconfirmed and a confirmed address are limited alike', async () => {
+    await using service = await startTestService(kind)
+    const addresses = [newAddress(), (await signUp(service)).email, (await confirmedAccount(service)).email]
+    for (const email of addresses) {
+      for (let count = 0; count < GUESSES; count++)
+        assert.equal((await attemptAt(service, { email, password: 'not the right password' })).status, 401)
+      assertLimited(await attemptAt(service, { email, password: PASSWORD }), 'sign_in_by_address_and_network')
+    }
+  })
+
+  test('[R37] Guessing keeps neither the sessions nor the known devices of the owner out, nor a device elsewhere', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const account = await confirmedAccount(service)
+    const { email, password } = account
+    const signedIn = await attemptAt(service, { email, password })
+    for (let count = 0; count < GUESSES; count++)
+      await attemptAt(service, { email, password: 'not the right password' })
+    assertLimited(await attemptAt(service, { email, password }), 'sign_in_by_address_and_network')
+    assert.equal((await exchange(service, signedIn.body.refresh_token)).status, 200)
+    const again = await attemptAt(service, { email, password, device_token: signedIn.body.device_token })
+    assert.equal(again.status, 201)
+    assert.equal(again.body.device_token, signedIn.body.device_token)
+    assert.equal((await attemptAt(service, { email, password }, from('192.0.2.7'))).status, 201)
+  })
+
+  test('A device has a limit of its own, and its token is worth nothing for another account', async () => {
+    await using service = await startTestService(kind)
+    const [own, other] = [await confirmedAccount(service), await confirmedAccount(service)]
+    const { body } = await attemptAt(service, { email: own.email, password: PASSWORD })
+    const guess = (email: string) =>
+      attemptAt(service, { email, password: 'not the right password', device_token: body.device_token })
+    for (let count = 0; count < GUESSES; count++) assert.equal((await guess(own.email)).status, 401)
+    assertLimited(await guess(own.email), 'sign_in_by_device')
+    for (let count = 0; count < GUESSES; count++) assert.equal((await guess(other.email)).status, 401)
+    assertLimited(await guess(other.email), 'sign_in_by_address_and_network')
+    await signIn(service, own) // the device's limit is its own
+  })
+
+  test('[R39] No header, field, spelling or path gives an attempt another counter', async () => {
+    await using service = await startTestService(kind, { env: { AUTH_RATE_LIMITS: 'on' } })
+    const { email } = await confirmedAccount(service)
+    const [local, domain] = email.split('@') as [string, string]
+    const spellings = [email, email.toUpperCase(), `${local}@${domain.toUpperCase()}`, ` ${email} `.trim()]
+    for (let count = 0; count < GUESSES; count++) {
+      const spelling = spellings[count % spellings.length]!
+      const headers = {
+        ...from(`192.0.2.${count}`),
+        forwarded: `for=192.0.2.${count}`,
+        'x-real-ip': `192.0.2.${count}`,
+      }
+      const { status } = await attemptAt(service, { email: spelling, password: `guess number ${count}` }, headers)
+      assert.equal(status, 401)
+    }
+    assertLimited(
+      await attemptAt(service, { email, password: PASSWORD }, { ...from('192.0.2.200'), 'user-agent': 'another' }),
+      'sign_in_by_address_and_network',
+    )
+    const { status } = await attemptAt(service, { email, password: PASSWORD, extra: 'x' })
+    assert.equal(status, 422)
+  })
+
+  test('[R39] Addresses of one IPv6 subscriber are one network', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const { email } = await confirmedAccount(service)
+    const guess = (network: string) => attemptAt(service, { email, password: 'not the right password' }, from(network))
+    for (let count = 0; count < GUESSES; count++) assert.equal((await guess(`2001:db8:1:2::${count + 1}`)).status, 401)
+    assertLimited(await guess('2001:db8:1:2:ffff::1'), 'sign_in_by_address_and_network')
+    assert.equal((await guess('2001:db8:1:3::1')).status, 401)
+  })
+
+  test('Guesses at one address from everywhere have a ceiling of their own', async () => {
+    await using service = await startTestService(kind, { env: { ...ON, AUTH_RATE_LIMITS: 'off' } })
+    const { email } = await confirmedAccount(service)
+    for (let count = 0; count < LIMITS.sign_in_by_address.burst; count++) {
+      const answer = await attemptAt(service, { email, password: NOBODYS }, from(`192.0.${count}.1`))
+      assert.equal(answer.status, 401)
+    }
+    const answer = await attemptAt(service, { email, password: PASSWORD }, from('198.51.100.1'))
+    assertLimited(answer, 'sign_in_by_address')
+  })
+
+  test('Guesses at many addresses are limited by network, and a success is no guess', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const { email, password } = await confirmedAccount(service)
+    const guess = (network: string) => attemptAt(service, { email: newAddress(), password: NOBODYS }, from(network))
+    for (let count = 1; count < LIMITS.sign_in_by_network.burst; count++)
+      assert.equal((await guess('192.0.2.1')).status, 401)
+    for (let count = 0; count < 3; count++)
+      assert.equal((await attemptAt(service, { email, password }, from('192.0.2.1'))).status, 201)
+    await guess('192.0.2.1')
+    assertLimited(await guess('192.0.2.1'), 'sign_in_by_network')
+    assert.equal((await guess('192.0.2.2')).status, 401)
+  })
+
+  test('Sign-up is limited by network before there is an account or a hash', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const { burst } = LIMITS.sign_up_by_network
+    for (let count = 0; count < burst; count++) await signUp(service)
+    const begun = service.service.hashing.started
+    const email = newAddress()
+    assertLimited(
+      await send(`${service.url}/v1/accounts`, { json: { email, password: PASSWORD } }),
+      'sign_up_by_network',
+    )
+    assert.equal(service.service.hashing.started, begun)
+    const accounts = await service.service.database.selectFrom('account').select('email').execute()
+    assert.equal(accounts.length, burst)
+    const page = await send(`${service.url}/sign-up`, { form: { email, password: PASSWORD }, headers: SAME_ORIGIN })
+    assert.equal(page.status, 429)
+    assert.match(page.text, /too many attempts/)
+    assert.match(page.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+  })
+
+  test('Requests for letters are limited by network', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const ask = () => send(`${service.url}/v1/confirmation-letters`, { json: { email: newAddress() } })
+    for (let count = 0; count < LIMITS.letter_by_network.burst; count++) assert.equal((await ask()).status, 202)
+    assertLimited(await ask(), 'letter_by_network')
+  })
+
+  test('[R40] Proofs of a sign-up that are wrong are limited by its account, passwords and tickets together', async () => {
+    await using service = await startTestService(kind)
+    const [own, other] = [await signUp(service), await signUp(service)]
+    const token = tokenIn((await lettersTo(service, own.email))[0]!)
+    const confirmWith = (proof: object) => send(`${service.url}/v1/confirmations`, { json: { token, ...proof } })
+    const { burst } = LIMITS.proof_by_account
+    for (let count = 0; count < burst; count++) {
+      const proof = count % 2 ? { ticket: other.ticket } : { password: 'not the right password' }
+      assert.equal((await confirmWith(proof)).status, 403)
+    }
+    assertLimited(await confirmWith({ password: own.password }), 'proof_by_account')
+    assertLimited(await confirmWith({ ticket: other.ticket }), 'proof_by_account')
+    assert.equal((await confirmWith({ ticket: own.ticket })).status, 200, 'a genuine ticket is no guess')
+  })
+
+  test('Tickets and tokens that are guessed are limited by network, and genuine ones are not', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const { url } = service
+    const { email, ticket } = await signUp(service)
+    const token = tokenIn((await lettersTo(service, email))[0]!)
+    const status = (of: string) => send(`${url}/v1/confirmation`, { headers: { authorization: `Bearer ${of}` } })
+    const guesses = [
+      () => status('authsvc_ct_guess'),
+      () => send(`${url}/v1/confirmations`, { json: { token: 'guess', ticket } }),
+      () => send(`${url}/v1/confirmation-letters`, { json: { ticket: 'guess' } }),
+      () => send(`${url}/confirm?token=guess`),
+    ]
+    for (let count = 0; count < LIMITS.secret_by_network.burst; count++)
+      assert.notEqual((await guesses[count % guesses.length]!()).status, 429)
+    for (const guess of guesses) assert.equal((await guess()).status, 429)
+    assertLimited(await status('authsvc_ct_guess'), 'secret_by_network')
+    assert.equal((await status(ticket)).status, 200)
+    assert.equal((await send(`${url}/v1/confirmations`, { json: { token, ticket } })).status, 200)
+  })
+
+  test('The sign-in page remembers the device in a cookie, and tells when there were too many attempts', async () => {
+    await using service = await startTestService(kind)
+    const account = await confirmedAccount(service)
+    const page = (password: string, cookie = '') =>
+      send(`${service.url}/sign-in`, {
+        form: { email: account.email, password },
+        headers: { ...SAME_ORIGIN, cookie },
+      })
+    const cookies = (await page(PASSWORD)).headers.getSetCookie()
+    const cookie = cookies.find(line => line.startsWith('auth_device_token='))?.split(';', 1)[0]
+    assert.ok(cookie, cookies.join('\n'))
+    for (let count = 0; count < GUESSES; count++) await page('not the right password')
+    const refused = await page(PASSWORD)
+    assert.equal(refused.status, 429)
+    assert.match(refused.text, /role="alert">There were too many attempts/)
+    assert.equal((await page(PASSWORD, cookie)).status, 303)
+  })
+})
