@@ -52,6 +52,37 @@ comment on column attempt_counter.level is 'Attempts at counted_at, less those t
 comment on column attempt_counter.blocked_until is 'Until then no attempt is let through';
 comment on column attempt_counter.forgotten_at is 'When nothing of it is left and the row can go';
 
+create table audit_event (
+  id bigint not null,
+  at timestamp with time zone not null default auth_now(),
+  type text not null,
+  outcome text not null,
+  account_id uuid,
+  email text,
+  session_id uuid,
+  network text,
+  factor text,
+  reason text,
+  count integer not null default 1,
+  minute timestamp with time zone,
+  constraint audit_event_pkey PRIMARY KEY (id),
+  constraint audit_event_counted_by_minute CHECK (((minute IS NULL) OR ((email IS NOT NULL) AND (network IS NOT NULL) AND (reason IS NOT NULL)))),
+  constraint audit_event_outcome_check CHECK ((outcome = ANY (ARRAY['success'::text, 'failure'::text])))
+);
+CREATE INDEX audit_event_account ON public.audit_event USING btree (account_id, at) WHERE (account_id IS NOT NULL);
+CREATE INDEX audit_event_at ON public.audit_event USING btree (at);
+CREATE INDEX audit_event_email ON public.audit_event USING btree (email, at) WHERE (email IS NOT NULL);
+CREATE UNIQUE INDEX audit_event_of_minute ON public.audit_event USING btree (minute, type, email, network, reason) WHERE (minute IS NOT NULL);
+comment on table audit_event is 'Who did what, when, from where and with what outcome; written with what it tells of, never changed, deleted after AUTH_AUDIT_RETENTION';
+comment on column audit_event.type is 'One of a stable vocabulary, see docs/audit.md';
+comment on column audit_event.account_id is 'No reference: what is told of an account outlives it';
+comment on column audit_event.email is 'The address, in canonical form, that it was about at that time';
+comment on column audit_event.network is 'Where the request came from: an IPv4 address, or the /64 of an IPv6 one; null where no request asked for it';
+comment on column audit_event.factor is 'How the person authenticated, RFC 8176';
+comment on column audit_event.reason is 'Why it failed or happened, as a stable code';
+comment on column audit_event.count is 'How often it happened, where events of one minute share a row';
+comment on column audit_event.minute is 'The minute whose events share the row';
+
 create table confirmation_letter (
   id uuid not null,
   account_id uuid,

@@ -103,6 +103,7 @@ function readSettings(read: Read) {
       port: 9464,
     },
     trustedProxies: read('AUTH_TRUST_PROXY', text => parseList(text).map(parseNetwork)) ?? [],
+    auditRetention: read('AUTH_AUDIT_RETENTION', duration('1d', '3650d')) ?? 90 * 86_400,
     rateLimits: (read('AUTH_RATE_LIMITS', text => parseChoice(text, ['on', 'off'])) ?? 'on') === 'on',
     mailboxForced: read('AUTH_MAILBOX', text => parseChoice(text, ['on'])) === 'on',
     logLevel:

@@ -1,23 +1,29 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
+import { deleteOldEvents } from './audit/audit-store.ts'
 import { allowWaitingLetters, type LetterLimitsNeeds } from './confirmation/letters/letter-limits.ts'
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
 import { deleteOutlivedSessions } from './sessions/session-store.ts'
-import type { Database } from './storage/database.ts'
+import type { Queryable } from './storage/database.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
 
 const MINUTE = 60_000 // milliseconds
 
-type Housekeeping = LetterLimitsNeeds & { signingKeys: SigningKeys; logger: Logger }
+type Housekeeping = LetterLimitsNeeds & {
+  signingKeys: SigningKeys
+  /** Seconds that events are kept. */
+  auditRetention: number
+  logger: Logger
+}
 
 /** Does what comes due with time: signing keys and waiting letters each minute, what is outlived each ten minutes. */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   const tasks = [
     repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
     repeat(MINUTE, () => allowWaitingLetters(needs), needs.logger),
-    repeat(10 * MINUTE, () => deleteOutlived(needs.database), needs.logger),
+    repeat(10 * MINUTE, () => deleteOutlived(needs), needs.logger),
   ]
   return {
     async [Symbol.asyncDispose]() {
@@ -26,13 +32,17 @@ export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   }
 }
 
-/** Deletes unconfirmed accounts, ended sessions, old letters and counted attempts whose time is over. */
-export async function deleteOutlived(database: Database): Promise<void> {
+/** Deletes unconfirmed accounts, ended sessions, letters, events and counted attempts whose time is over. */
+export async function deleteOutlived({
+  database,
+  auditRetention,
+}: Pick<Housekeeping, 'database' | 'auditRetention'>): Promise<void> {
   for (const deleteSome of [
     deleteUnconfirmedAccounts,
     deleteOutlivedSessions,
     deleteOldLetters,
     deleteForgottenAttempts,
+    (db: Queryable) => deleteOldEvents(db, auditRetention),
   ])
     while ((await deleteSome(database)) > 0) await nextTurn() // requests go first
 }

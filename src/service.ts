@@ -77,7 +77,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
   const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
   const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
   opened.defer(() => areas.lanes.close())
-  opened.use(startHousekeeping({ ...areas, logger }))
+  opened.use(startHousekeeping({ ...areas, auditRetention: config.auditRetention, logger }))
   const metricsListener =
     config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
   if (metricsListener) opened.defer(() => metricsListener.close())

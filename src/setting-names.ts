@@ -24,6 +24,7 @@ export const SETTINGS = {
   AUTH_METRICS_LISTEN: ['127.0.0.1:9464', 'Prometheus, apart from the public port; off'],
   AUTH_TRUST_PROXY: ['none', 'addresses or CIDR ranges, by commas, whose x-forwarded-for is believed'],
   AUTH_RATE_LIMITS: ['on', 'off ends the limits by network only'],
+  AUTH_AUDIT_RETENTION: ['90d', 'how long events are kept'],
   AUTH_MAILBOX: ['on loopback without AUTH_SMTP_URL', 'on forces the embedded mailbox'],
   AUTH_LOG_LEVEL: ['info', 'fatal, error, warn, info, debug, trace or silent'],
 } as const satisfies Record<`AUTH_${string}`, readonly [string, string]>

@@ -31,6 +31,7 @@ const ALL: Record<keyof typeof SETTINGS, string> = {
   AUTH_METRICS_LISTEN: '[::1]:9000',
   AUTH_TRUST_PROXY: '10.0.0.0/8,::1',
   AUTH_RATE_LIMITS: 'off',
+  AUTH_AUDIT_RETENTION: '30d',
   AUTH_MAILBOX: 'on',
   AUTH_LOG_LEVEL: 'warn',
 }
@@ -90,6 +91,7 @@ describe('the settings', () => {
       ['AUTH_METRICS_LISTEN', ['9464', 'localhost', '127.0.0.1:99999']],
       ['AUTH_TRUST_PROXY', ['true', '10.0.0.0/33', 'proxy', '::1/129']],
       ['AUTH_RATE_LIMITS', ['yes']],
+      ['AUTH_AUDIT_RETENTION', ['0d', '90', 'for ever']],
       ['AUTH_MAILBOX', ['off']],
       ['AUTH_LOG_LEVEL', ['loud']],
     ]

@@ -1,4 +1,5 @@
 import { type ColumnType, type Generated, sql } from 'kysely'
+import { eventForEach } from '../audit/audit-store.ts'
 import type { EmailAddress } from '../email/address.ts'
 import type { PasswordRecord } from '../passwords/password-hasher.ts'
 import type { Queryable } from '../storage/database.ts'
@@ -133,11 +134,12 @@ export async function supersedeUnconfirmed(db: Queryable, email: EmailAddress): 
     where email = ${email} and status = 'unconfirmed' and superseded_at is null`.execute(db)
 }
 
-/** @returns false when the account was not active */
-export async function markDisabled(db: Queryable, id: string): Promise<boolean> {
-  const { rows } = await sql`update account set status = 'disabled', revision = revision + 1
-    where id = ${id} and status = 'active' returning 1`.execute(db)
-  return rows.length > 0
+/** @returns its address; undefined when the account was not active */
+export async function markDisabled(db: Queryable, id: string): Promise<EmailAddress | undefined> {
+  const { rows } = await sql<{ email: EmailAddress }>`
+    update account set status = 'disabled', revision = revision + 1
+    where id = ${id} and status = 'active' returning email`.execute(db)
+  return rows[0]?.email
 }
 
 /** Stores a hash with newer parameters, unless the password was changed meanwhile. */
@@ -158,11 +160,16 @@ const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
 /** Deletes accounts that nobody confirmed in time. @returns how many, at most 1,000 */
 export async function deleteUnconfirmedAccounts(db: Queryable): Promise<number> {
   const { rows } = await sql`
-    delete from account where id in (
-      select id from account
-      where confirmed_at is null and created_at < auth_now() - make_interval(secs => ${UNCONFIRMED_FOR})
-      limit ${DELETED_AT_ONCE}
-    ) and confirmed_at is null returning 1`.execute(db)
+    with deleted as (
+      delete from account where id in (
+        select id from account
+        where confirmed_at is null and created_at < auth_now() - make_interval(secs => ${UNCONFIRMED_FOR})
+        limit ${DELETED_AT_ONCE}
+      ) and confirmed_at is null returning id, email
+    ), recorded as (
+      ${eventForEach('account.expired', 'deleted', { accountId: sql`id`, email: sql`email` })}
+    )
+    select 1 from deleted`.execute(db)
   return rows.length
 }
 

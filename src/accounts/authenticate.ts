@@ -1,9 +1,10 @@
+import { countFailure, recordEvent } from '../audit/audit-store.ts'
 import { canonicalEmailAddress, type EmailAddress } from '../email/address.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { AttemptLimits, CountedAttempt } from '../limits/attempt-limits.ts'
 import type { NormalizedPassword } from '../passwords/password-policy.ts'
 import type { Sessions, StartedSession } from '../sessions/sessions.ts'
-import type { Database } from '../storage/database.ts'
+import { type Database, inTransaction } from '../storage/database.ts'
 import { type Account, findAccount, findConfirmedAccount, renewPassword } from './account-store.ts'
 import type { Device, DeviceTokens } from './device-token.ts'
 import { AccountRefusal, FIELD_FAULTS } from './errors.ts'
@@ -51,12 +52,21 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
     const account = await findConfirmedAccount(database, email)
     return { account, ...(await verifyPassword(needs, account, password, network)) }
   })
-  if (!account || !matches) throw new AccountRefusal('invalid_credentials')
+  const fail = async (code: 'invalid_credentials' | 'account_disabled') => {
+    await countFailure(database, 'sign_in.failed', { accountId: account?.id, email, network, reason: code })
+    return new AccountRefusal(code)
+  }
+  if (!account || !matches) throw await fail('invalid_credentials')
   await attempt.succeeded('sign_in_by_address_and_network', 'sign_in_by_device')
-  if (account.status === 'disabled') throw new AccountRefusal('account_disabled')
+  if (account.status === 'disabled') throw await fail('account_disabled')
 
-  const session = await sessions.start(database, account)
-  if (!session) throw await refusalOfChanged(database, account)
+  const session = await inTransaction(database, async transaction => {
+    const started = await sessions.start(transaction, account)
+    const facts = { accountId: account.id, email, sessionId: started?.id, network, factor: 'pwd' }
+    if (started) await recordEvent(transaction, 'sign_in.succeeded', facts)
+    return started
+  })
+  if (!session) throw await fail(await whyChanged(database, account))
   if (outdated) await renew(needs, account, normalized!, network)
   return { ...session, deviceToken: devices.make(account.id, device?.id) }
 }
@@ -86,9 +96,9 @@ function countAttempt(
   })
 }
 
-async function refusalOfChanged(database: Database, { id }: Account): Promise<AccountRefusal> {
+async function whyChanged(database: Database, { id }: Account) {
   const account = await findAccount(database, id)
-  return new AccountRefusal(account?.status === 'disabled' ? 'account_disabled' : 'invalid_credentials')
+  return account?.status === 'disabled' ? 'account_disabled' : 'invalid_credentials'
 }
 
 // The sign-in has succeeded; where there is no place to hash, the next one renews it.

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
+import { recordEvent } from '../audit/audit-store.ts'
 import { canonicalEmailAddress } from '../email/address.ts'
 import { type FieldFault, invalidRequest } from '../http/problem.ts'
 import type { AttemptLimits } from '../limits/attempt-limits.ts'
@@ -58,6 +59,7 @@ export async function createAccount(needs: CreateAccountNeeds, signUp: SignUp): 
     const account = { id: uuidv7(), email, locale: signUp.locale, password: hashed, signedUpFrom }
     const createdAt = await inTransaction(needs.database, async transaction => {
       const created = await insertAccount(transaction, account)
+      await recordEvent(transaction, 'account.created', { accountId: account.id, email, network: signUp.network })
       await needs.queue.send(transaction, accountCreated, { account_id: account.id })
       return created
     })

@@ -1,3 +1,4 @@
+import { recordEvent } from '../audit/audit-store.ts'
 import { endSessionsOf } from '../sessions/session-store.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import { markDisabled } from './account-store.ts'
@@ -11,8 +12,10 @@ import { markDisabled } from './account-store.ts'
  */
 export async function disableAccount(database: Database, id: string): Promise<boolean> {
   return inTransaction(database, async transaction => {
-    const wasActive = await markDisabled(transaction, id)
-    if (wasActive) await endSessionsOf(transaction, id)
-    return wasActive
+    const email = await markDisabled(transaction, id)
+    if (email === undefined) return false
+    await endSessionsOf(transaction, id)
+    await recordEvent(transaction, 'account.disabled', { accountId: id, email })
+    return true
   })
 }

@@ -7,6 +7,7 @@ import {
 } from '../accounts/account-store.ts'
 import { type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
+import { countFailure, recordEvent } from '../audit/audit-store.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { AttemptLimits } from '../limits/attempt-limits.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
@@ -43,8 +44,28 @@ export type Confirmed = { accountId: string; email: string; confirmedAt: Date }
  */
 export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Promise<Confirmed> {
   const { letter, account } = await signUpOf(needs, request.token, request.network)
-  await proveSignUp(needs, account, request)
-  return inTransaction(needs.database, async transaction => {
+  try {
+    await proveSignUp(needs, account, request)
+    return await activate(needs, account, letter, request)
+  } catch (error) {
+    if (error instanceof ConfirmationRefusal && error.code !== 'proof_required')
+      await countFailure(needs.database, 'confirmation.failed', {
+        accountId: account.id,
+        email: account.email,
+        network: request.network,
+        reason: error.code,
+      })
+    throw error
+  }
+}
+
+function activate(
+  { database }: ConfirmNeeds,
+  account: Account,
+  letter: Letter,
+  { ticket, network }: ConfirmRequest,
+): Promise<Confirmed> {
+  return inTransaction(database, async transaction => {
     const accounts = await lockAccountsOf(transaction, account.email)
     const own = accounts.find(({ id }) => id === account.id)
     if (!own) throw new ConfirmationRefusal('confirmation_unknown')
@@ -54,6 +75,8 @@ export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Pro
     if (letter.isExpired) throw new ConfirmationRefusal('confirmation_expired')
     const confirmedAt = await activateAccount(transaction, own.id)
     await supersedeUnconfirmed(transaction, own.email)
+    const facts = { accountId: own.id, email: own.email, network, reason: ticket === undefined ? 'password' : 'ticket' }
+    await recordEvent(transaction, 'account.confirmed', facts)
     return { accountId: own.id, email: own.email, confirmedAt }
   })
 }

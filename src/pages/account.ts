@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AccountRefusal } from '../accounts/errors.ts'
 import { readOwnAccount } from '../accounts/read-own-account.ts'
 import { html } from '../http/html.ts'
+import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
 import { GRANT_REFUSALS } from '../sessions/oauth-error.ts'
 import type { PagesNeeds } from './needs.ts'
@@ -41,7 +42,7 @@ async function byRefreshToken(
 ): Promise<OwnAccount | { refused: string | undefined }> {
   const refreshToken = needs.cookies.read(request, 'refresh_token')
   if (refreshToken === undefined) return { refused: undefined }
-  const exchange = await needs.sessions.exchange(refreshToken)
+  const exchange = await needs.sessions.exchange(refreshToken, networkOf(request.ip))
   if ('refused' in exchange) return { refused: GRANT_REFUSALS[exchange.refused] }
   needs.cookies.set(reply, 'access_token', exchange.accessToken, exchange.expiresIn)
   needs.cookies.set(reply, 'refresh_token', exchange.refreshToken, needs.refreshIdleTtl)

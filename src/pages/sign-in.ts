@@ -39,7 +39,7 @@ export function signInPage(server: HttpServer, needs: PagesNeeds): void {
 
   server.post('/sign-out', async (request, reply) => {
     const refreshToken = needs.cookies.read(request, 'refresh_token')
-    if (refreshToken) await needs.sessions.revoke(refreshToken)
+    if (refreshToken) await needs.sessions.revoke(refreshToken, networkOf(request.ip))
     needs.cookies.clear(reply, 'refresh_token', 'access_token')
     return reply.redirect('/', 303)
   })

@@ -1,6 +1,14 @@
 import { sql } from 'kysely'
+import { eventForEach } from '../audit/audit-store.ts'
 import type { Queryable } from '../storage/database.ts'
 import type { RefreshTokenContent } from './refresh-token.ts'
+import { SESSION_FACTS } from './session-store.ts'
+
+/** A refresh token that somebody shows. */
+export type PresentedToken = RefreshTokenContent & {
+  /** Where the request comes from; see `networkOf`. */
+  network?: string | undefined
+}
 
 /**
  * What a presented refresh token turned out to be:
@@ -42,20 +50,22 @@ export type RotationSettings = {
  * Rows are locked in the order of their ids, so that batches of several processes cannot wait for one another in a
  * circle. No column that changes is in an index, so PostgreSQL updates in place (HOT); only a theft touches one.
  *
+ * A theft is recorded as an event; a rotation is not, so that it leaves no row behind.
  * @returns one rotation for each session that exists
  */
 export async function rotate(
   db: Queryable,
-  presented: readonly RefreshTokenContent[],
+  presented: readonly PresentedToken[],
   { grace, idleTtl, tokenKey }: RotationSettings,
 ): Promise<Rotation[]> {
   const ids = presented.map(({ sessionId }) => sessionId)
   const generations = presented.map(({ generation }) => generation)
+  const networks = presented.map(({ network }) => network ?? null)
   const { rows } = await sql<Rotation>`
     with presented as (
-      select id, shown from unnest(${ids}::uuid[], ${generations}::bigint[]) as token (id, shown)
+      select * from unnest(${ids}::uuid[], ${generations}::bigint[], ${networks}::text[]) as token (id, shown, network)
     ), locked as materialized (
-      select session.*, presented.shown,
+      select session.*, presented.shown, presented.network,
         floor(extract(epoch from auth_now()) / ${sql.lit(grace)})
           - floor(extract(epoch from rotated_at) / ${sql.lit(grace)}) as periods_since
       from session join presented using (id)
@@ -105,7 +115,11 @@ export async function rotate(
       from judged
       where session.id = judged.id and session.ended_at is null
         and judged.verdict in ('current', 'answer_lost', 'reused')
-      returning session.id, session.generation
+      returning session.id, session.generation, session.account_id, judged.verdict, judged.network
+    ), stolen as (
+      select * from changed where verdict = 'reused'
+    ), recorded as (
+      ${eventForEach('session.reused', 'stolen', { ...SESSION_FACTS, network: sql`network` })}
     )
     select judged.id as "sessionId", judged.verdict, coalesce(changed.generation, judged.generation) as generation,
       judged.account_id as "accountId", judged.created_at as "authenticatedAt", judged.amr

@@ -1,10 +1,9 @@
-import type { RefreshTokenContent } from './refresh-token.ts'
-import type { Rotation } from './rotate.ts'
+import type { PresentedToken, Rotation } from './rotate.ts'
 
 /** One token of one session, and everybody who waits for what becomes of it. */
-type Entry = RefreshTokenContent & { outcome: PromiseWithResolvers<Rotation | undefined> }
+type Entry = PresentedToken & { outcome: PromiseWithResolvers<Rotation | undefined> }
 
-type Rotate = (presented: readonly RefreshTokenContent[]) => Promise<Rotation[]>
+type Rotate = (presented: readonly PresentedToken[]) => Promise<Rotation[]>
 
 const LARGEST_BATCH = 256 // entries
 
@@ -27,11 +26,11 @@ export class RotationBatches {
    * @returns undefined when there is no such session
    * @throws whatever the database threw, when it refused this very token twice
    */
-  rotate({ sessionId, generation }: RefreshTokenContent): Promise<Rotation | undefined> {
+  rotate({ sessionId, generation, network }: PresentedToken): Promise<Rotation | undefined> {
     const token = `${sessionId} ${generation}`
     const same = this.#waiting.get(token)
     if (same) return same.outcome.promise
-    const entry: Entry = { sessionId, generation, outcome: Promise.withResolvers() }
+    const entry: Entry = { sessionId, generation, network, outcome: Promise.withResolvers() }
     this.#waiting.set(token, entry)
     if (!this.#isRunning) void this.#run()
     return entry.outcome.promise

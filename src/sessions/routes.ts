@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { acceptForms, type Form, fieldOf } from '../http/form.ts'
+import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
 import { answerOAuthError, GRANT_REFUSALS, OAuthError, OAuthErrorSchema } from './oauth-error.ts'
 import type { Sessions } from './sessions.ts'
@@ -59,7 +60,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
       if (grantType !== 'refresh_token')
         throw new OAuthError('unsupported_grant_type', 'The one supported grant_type is refresh_token.')
       refuseOtherClients(form, clientId)
-      const exchange = await sessions.exchange(needed(form, 'refresh_token'))
+      const exchange = await sessions.exchange(needed(form, 'refresh_token'), networkOf(request.ip))
       if ('refused' in exchange)
         throw new OAuthError('invalid_grant', GRANT_REFUSALS[exchange.refused], { reason: exchange.refused })
       reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
@@ -97,7 +98,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
       const form = request.body as Form | undefined
       refuseRepeated(form)
       refuseOtherClients(form, clientId)
-      await sessions.revoke(needed(form, 'token'))
+      await sessions.revoke(needed(form, 'token'), networkOf(request.ip))
       return {}
     },
   )

@@ -1,4 +1,5 @@
 import { type ColumnType, type Generated, sql } from 'kysely'
+import { eventForEach } from '../audit/audit-store.ts'
 import type { Queryable } from '../storage/database.ts'
 
 declare module '../storage/database.ts' {
@@ -68,11 +69,19 @@ export async function insertSession(db: Queryable, session: NewSession): Promise
   return rows[0]
 }
 
-/** Ends a session; one that has ended keeps its reason. */
-export async function endSession(db: Queryable, id: string): Promise<void> {
-  await sql`update session set ended_at = auth_now(), end_reason = 'revoked'
-    where id = ${id} and ended_at is null`.execute(db)
+/** Ends a session; one that has ended keeps its reason. @param network where the request comes from; see `networkOf` */
+export async function endSession(db: Queryable, id: string, network: string): Promise<void> {
+  await sql`
+    with ended as (
+      update session set ended_at = auth_now(), end_reason = 'revoked'
+      where id = ${id} and ended_at is null
+      returning id, account_id
+    )
+    ${eventForEach('session.revoked', 'ended', { ...SESSION_FACTS, network: sql`${network}` })}`.execute(db)
 }
+
+/** What events tell of a row with `id` and `account_id`. */
+export const SESSION_FACTS = { accountId: sql`account_id`, sessionId: sql`id` }
 
 /**
  * Ends every session of an account.

@@ -63,11 +63,12 @@ export class Sessions {
   /**
    * Exchanges a refresh token for an access token and the refresh token's successor (RFC 6749 section 6, RFC 9700
    * section 4.14.2). Repeating it, at once or after a lost answer, is safe.
+   * @param network where the request comes from; see `networkOf`
    */
-  async exchange(refreshToken: string): Promise<Exchange> {
+  async exchange(refreshToken: string, network: string): Promise<Exchange> {
     const content = this.#tokens.open(refreshToken)
     if (!content) return this.#counted('malformed', { refused: 'malformed' })
-    const rotation = await this.#batches.rotate(content)
+    const rotation = await this.#batches.rotate({ ...content, network })
     if (!rotation) return this.#counted('expired', { refused: 'expired' }) // deleted, long after its end
     const { verdict, sessionId, generation, accountId, authenticatedAt, amr } = rotation
     if (isRefusal(verdict)) return this.#counted(verdict, { refused: verdict })
@@ -85,10 +86,11 @@ export class Sessions {
   /**
    * Ends the session that a genuine token belongs to: any generation of its refresh tokens, or an access token.
    * For anything else it does nothing, and does not tell (RFC 7009 section 2.2).
+   * @param network where the request comes from; see `networkOf`
    */
-  async revoke(token: string): Promise<void> {
+  async revoke(token: string, network: string): Promise<void> {
     const sessionId = this.#tokens.open(token)?.sessionId ?? (await this.#options.accessTokens.verify(token))?.sessionId
-    if (sessionId) await endSession(this.#options.database, sessionId)
+    if (sessionId) await endSession(this.#options.database, sessionId, network)
   }
 
   #counted<Outcome extends Exchange>(outcome: Verdict | 'malformed', exchange: Outcome): Outcome {

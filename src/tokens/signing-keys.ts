@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, type JWK } from 'jose'
+import { recordEvent } from '../audit/audit-store.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
 import { seal, unseal } from '../secrets/sealing.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from '../storage/database.ts'
@@ -95,6 +96,7 @@ export class SigningKeys {
       const [next, current] = await this.#ensureKeys(transaction)
       await scheduleSigningKey(transaction, next.id, dropCurrent ? 'at once' : 'once known')
       if (dropCurrent) await deleteSigningKey(transaction, current.id)
+      await recordEvent(transaction, dropCurrent ? 'signing_key.dropped' : 'signing_key.rotated', { reason: 'command' })
       await this.#generate(transaction)
     })
     await this.#load()
@@ -123,6 +125,7 @@ export class SigningKeys {
     if (!algorithmChanged && !isDue) return
     const [successor] = await this.#ensureKeys(transaction)
     await scheduleSigningKey(transaction, successor.id, 'once known')
+    await recordEvent(transaction, 'signing_key.rotated', { reason: isDue ? 'age' : 'algorithm' })
     await this.#generate(transaction)
   }
 

@@ -189,7 +189,7 @@ for (const kind of DATABASES) {
       const confirmed = await signedUpWithLetter()
       await confirm({ token: confirmed.token, ticket: confirmed.ticket })
       await later(7 * DAY + 60, async () => {
-        await deleteOutlived(service.service.database)
+        await deleteOutlived({ database: service.service.database, auditRetention: 90 * DAY })
         assert.equal((await confirm({ token, ticket })).body.code, 'confirmation_unknown')
         assert.deepEqual((await statusOf({ ticket })).body, { state: 'expired', sent_at: null, expires_at: null })
         assert.equal((await statusOf(confirmed)).body.state, 'confirmed', 'a confirmed one stays')

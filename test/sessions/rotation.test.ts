@@ -213,14 +213,14 @@ for (const kind of DATABASES) {
 
     test('an ended session tells why: revoked or reused', async () => {
       const revoked = await session()
-      await endSession(database, revoked.id)
+      await endSession(database, revoked.id, '192.0.2.1')
       assert.equal(await revoked.show(1), refused('revoked', 1))
       const reused = await session()
       await reused.show(1)
       await reused.show(2)
       await at(3_600)
       await reused.show(1)
-      await endSession(database, reused.id)
+      await endSession(database, reused.id, '192.0.2.1')
       assert.equal(await reused.show(3), refused('reused', 3), 'ending it again keeps the reason')
     })
 
@@ -235,7 +235,7 @@ for (const kind of DATABASES) {
       await stolen.show(2)
       await at(3_600)
       await repeated.show(1)
-      await endSession(database, revoked.id)
+      await endSession(database, revoked.id, '192.0.2.1')
       const batch = sessions.map(({ id }) => ({ sessionId: id, generation: 1 }))
       const rotations = await rotate(database, [...batch, { sessionId: randomUUID(), generation: 1 }], SETTINGS)
       const verdictOf = (id: string) => summary(rotations.find(({ sessionId }) => sessionId === id))

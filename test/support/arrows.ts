@@ -13,20 +13,24 @@ export interface Module {
  */
 export const AREAS: Record<string, { imports: string[]; because: string }> = {
   accounts: {
-    imports: ['sessions', 'tokens', 'passwords', 'limits', 'secrets', 'storage', 'http', 'email/address.ts'],
+    imports: ['sessions', 'tokens', 'passwords', 'limits', 'audit', 'secrets', 'storage', 'http', 'email/address.ts'],
     because: 'it tells what happened by a message and knows nobody who listens, nor can it send a letter',
   },
   sessions: {
-    imports: ['tokens', 'secrets', 'storage', 'http'],
+    imports: ['tokens', 'audit', 'secrets', 'storage', 'http'],
     because: 'a session belongs to an account by its id alone, so that a refresh reads one table',
   },
   tokens: {
-    imports: ['secrets', 'storage', 'http'],
+    imports: ['audit', 'secrets', 'storage', 'http'],
     because: 'a token is signed for whoever asks',
   },
   confirmation: {
-    imports: ['accounts', 'email', 'limits', 'secrets', 'storage', 'http'],
+    imports: ['accounts', 'email', 'limits', 'audit', 'secrets', 'storage', 'http'],
     because: 'it hears of accounts and writes letters; it starts no session and signs nothing',
+  },
+  audit: {
+    imports: ['storage'],
+    because: 'it records what others tell it, within their transactions',
   },
   limits: {
     imports: ['secrets', 'storage', 'http'],

@@ -97,12 +97,12 @@ async function fail(needs: DeliverLetterNeeds, letter: Letter, error: MailError,
   if (error.kind === 'address_refused') {
     needs.letters.inc({ outcome: 'undeliverable' })
     needs.logger.warn(facts, 'a letter is undeliverable: the mail server refused the address')
-    return recordFailure(needs.database, letter.id, error.message)
+    return recordFailure(needs.database, letter.id, { reason: 'undeliverable', failure: error.message })
   }
   if (letter.isOverdue) {
     needs.letters.inc({ outcome: 'given_up' })
     needs.logger.error(facts, 'a letter was given up after 48 hours of trying')
-    return recordFailure(needs.database, letter.id, error.message)
+    return recordFailure(needs.database, letter.id, { reason: 'given_up', failure: error.message })
   }
   needs.letters.inc({ outcome: 'retried' })
   throw error

@@ -1,4 +1,5 @@
 import { type ColumnType, sql } from 'kysely'
+import { eventForEach } from '../../audit/audit-store.ts'
 import type { EmailAddress } from '../../email/address.ts'
 import type { Queryable } from '../../storage/database.ts'
 
@@ -92,18 +93,34 @@ export async function recordSent(
   id: string,
   { lifetime, unconfirmedFor }: { lifetime: number; unconfirmedFor: number },
 ): Promise<void> {
-  await sql`update confirmation_letter letter set sent_at = auth_now(), expires_at = least(
-      auth_now() + make_interval(secs => ${lifetime}),
-      case when account.confirmed_at is null then account.created_at + make_interval(secs => ${unconfirmedFor}) end
+  await sql`
+    with sent as (
+      update confirmation_letter letter set sent_at = auth_now(), expires_at = least(
+        auth_now() + make_interval(secs => ${lifetime}),
+        case when account.confirmed_at is null then account.created_at + make_interval(secs => ${unconfirmedFor}) end
+      )
+      from account
+      where letter.id = ${id} and letter.sent_at is null and account.id = letter.account_id
+      returning letter.account_id, letter.address
     )
-    from account
-    where letter.id = ${id} and letter.sent_at is null and account.id = letter.account_id`.execute(db)
+    ${eventForEach('letter.sent', 'sent', LETTER_FACTS)}`.execute(db)
 }
 
+const LETTER_FACTS = { accountId: sql`account_id`, email: sql`address` }
+
 /** Records that delivery is given up, and why. */
-export async function recordFailure(db: Queryable, id: string, failure: string): Promise<void> {
-  await sql`update confirmation_letter set failed_at = auth_now(), failure = ${failure}
-    where id = ${id} and sent_at is null`.execute(db)
+export async function recordFailure(
+  db: Queryable,
+  id: string,
+  { reason, failure }: { reason: 'undeliverable' | 'given_up'; failure: string },
+): Promise<void> {
+  await sql`
+    with failed as (
+      update confirmation_letter set failed_at = auth_now(), failure = ${failure}
+      where id = ${id} and sent_at is null
+      returning account_id, address
+    )
+    ${eventForEach('letter.failed', 'failed', { ...LETTER_FACTS, reason: sql`${reason}` })}`.execute(db)
 }
 
 export type LetterStatus = {

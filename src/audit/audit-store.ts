@@ -1,0 +1,90 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Queryable } from '../storage/database.ts'
+import { EVENT_TYPES, type EventType } from './event-types.ts'
+
+declare module '../storage/database.ts' {
+  interface Tables {
+    audit_event: {
+      id: string
+      at: Date
+      type: EventType
+      outcome: 'success' | 'failure'
+      account_id: string | null
+      email: string | null
+      session_id: string | null
+      network: string | null
+      factor: string | null
+      reason: string | null
+      count: number
+      minute: Date | null
+    }
+  }
+}
+
+/** What is known of an event; the database adds the time. */
+export type EventFacts = {
+  accountId?: string | undefined
+  email?: string | undefined
+  sessionId?: string | undefined
+  /** Where the request came from; see `networkOf`. */
+  network?: string | undefined
+  /** RFC 8176. */
+  factor?: string | undefined
+  reason?: string | undefined
+}
+
+/** Records an event. Takes the transaction in which that happened which it tells of. */
+export async function recordEvent(db: Queryable, type: EventType, facts: EventFacts): Promise<void> {
+  const { accountId, email, sessionId, network, factor, reason } = facts
+  await sql`insert into audit_event (type, outcome, account_id, email, session_id, network, factor, reason)
+    values (${type}, ${EVENT_TYPES[type]}, ${accountId ?? null}, ${email ?? null}, ${sessionId ?? null},
+      ${network ?? null}, ${factor ?? null}, ${reason ?? null})`.execute(db)
+}
+
+/**
+ * Records a failure that may be one of thousands: those of one address, network, reason and minute share a row, which
+ * counts them.
+ */
+export async function countFailure(
+  db: Queryable,
+  type: EventType,
+  { accountId, email, network, reason }: EventFacts & { email: string; network: string; reason: string },
+): Promise<void> {
+  await sql`insert into audit_event as event (type, outcome, account_id, email, network, reason, minute)
+    values (${type}, ${EVENT_TYPES[type]}, ${accountId ?? null}, ${email}, ${network}, ${reason},
+      date_trunc('minute', auth_now()))
+    on conflict (minute, type, email, network, reason) where minute is not null do update set count = event.count + 1`.execute(
+    db,
+  )
+}
+
+/**
+ * The insertion of one event for each row of an earlier part of the same statement, which changed it: both commit
+ * together, in one question to the database.
+ *
+ * @param rows the name of that part
+ * @param facts expressions over its columns
+ */
+export function eventForEach(
+  type: EventType,
+  rows: string,
+  { accountId, email, sessionId, network, reason }: { [Fact in keyof EventFacts]?: RawBuilder<unknown> },
+): RawBuilder<unknown> {
+  const nothing = sql`null`
+  return sql`insert into audit_event (type, outcome, account_id, email, session_id, network, reason)
+    select ${type}, ${EVENT_TYPES[type]}, ${accountId ?? nothing}::uuid, ${email ?? nothing}::text,
+      ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text from ${sql.ref(rows)}`
+}
+
+const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
+
+/** Deletes what has been kept long enough. @param retention seconds @returns how many, at most 1,000 */
+export async function deleteOldEvents(db: Queryable, retention: number): Promise<number> {
+  const { rows } = await sql`
+    delete from audit_event where id in (
+      select id from audit_event
+      where at < auth_now() - make_interval(secs => ${retention})
+      order by at limit ${DELETED_AT_ONCE}
+    ) returning 1`.execute(db)
+  return rows.length
+}
