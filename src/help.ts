@@ -5,6 +5,8 @@ const DESCRIPTIONS: Record<string, string> = {
   migrate: 'bring the database up to date and end',
   'keys list': 'show the keys that sign access tokens',
   'keys rotate': 'let the next key sign; --now drops the current one, for a key that leaked',
+  'audit enumeration':
+    'ask a service at --url=… whether strangers can tell who has an account; has a --help of its own',
 }
 
 /** What `--help` prints: commands, and every setting with its default. */

@@ -8,12 +8,15 @@ import { VERSION } from './version.ts'
 
 // Commands load what they need themselves, so that --help does not wait for a database.
 
+const ENUMERATION = 'audit enumeration'
+
 /** Each command with the options that it takes. */
 const COMMANDS: Record<string, { options: string[]; run(options: { now: boolean }): Promise<void> }> = {
   serve: { options: [], run: serve },
   migrate: { options: [], run: migrateAlone },
   'keys list': { options: [], run: listKeys },
   'keys rotate': { options: ['now'], run: rotateKeys },
+  [ENUMERATION]: { options: [], run: () => auditEnumeration([]) },
 }
 
 const print = (text: string) => void process.stdout.write(`${text}\n`)
@@ -48,7 +51,15 @@ async function rotateKeys({ now }: { now: boolean }): Promise<void> {
   await rotateKeys(config, { dropCurrent: now }, print)
 }
 
+/** Has options of its own. Its exit code is its finding, so that a fault needs another. */
+async function auditEnumeration(args: string[]): Promise<void> {
+  const { enumerationCommand, NOT_FOUND_OUT } = await import('./enumeration/command.ts')
+  process.exitCode = NOT_FOUND_OUT
+  process.exitCode = await enumerationCommand(args, process)
+}
+
 async function run(argv: string[]): Promise<void> {
+  if (argv.slice(0, 2).join(' ') === ENUMERATION) return auditEnumeration(argv.slice(2))
   const { values, positionals } = parse(argv)
   if (values.help) return print(helpText(Object.keys(COMMANDS)))
   if (values.version) return print(VERSION)
@@ -87,5 +98,5 @@ try {
 } catch (error) {
   const isForOperator = error instanceof OperatorError
   process.stderr.write(`auth-service: ${isForOperator ? error.message : (error as Error).stack}\n`)
-  process.exit(1)
+  process.exit(process.exitCode ?? 1)
 }

@@ -72,6 +72,10 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     imports: ['accounts', 'confirmation', 'sessions', 'tokens', 'email/address.ts', 'http', 'storage'],
     because: 'pages are for people what routes are for programs; nothing rests on them',
   },
+  enumeration: {
+    imports: [],
+    because: 'it asks a service from outside, as a stranger would, and knows nothing but its interface',
+  },
 }
 
 /** The files at the top of src that every area may import; they import each other only. */

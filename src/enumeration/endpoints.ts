@@ -1,0 +1,161 @@
+import { type Answer, headerOf, jsonOf, type Request } from './client.ts'
+
+/** What a service knows about an address. Nobody but its owner should be able to tell which. */
+export const CLASSES = ['unknown', 'unconfirmed', 'confirmed'] as const
+export type AddressClass = (typeof CLASSES)[number]
+
+/** One address, and what a stranger has who signed up with it. */
+export type Subject = {
+  email: string
+  /** The password of the stranger's own sign-up. The owner's is another. */
+  password: string
+  /** From the answer to that sign-up. */
+  ticket?: string
+  /** The same from the page, as a browser would send it. */
+  cookie?: string
+}
+
+export type Endpoint = {
+  /** Unique. */
+  name: string
+  /** As the table shows it. */
+  request: string
+  /** What a service answers to an unknown address; all others are to look the same. */
+  expected: number
+  ask(subject: Subject): Request
+  /** What the stranger did with the address before; each such chain has addresses of its own. */
+  chain: 'sign-up' | 'page sign-up' | 'no sign-up' | 'many sign-ins'
+  /** Takes what later requests of the chain need from the answer. */
+  learn?(subject: Subject, answer: Answer): void
+  /** Whether it is asked only when the letter of the chain's sign-up was sent. */
+  isAfterLetter?: true
+  /** Whether it starts a sign-up, so that each address is to get one letter. */
+  isSignUp?: true
+  /** How often it is asked in a row, 1 unless given. */
+  times?: number
+  /** Whether its latency is measured. */
+  isTimed?: true
+}
+
+const WRONG_PASSWORD = 'not the password of any account'
+
+/** More than a service may let pass for one address: a limit must not tell either whose the address is. */
+const MANY = 8
+
+const fromOwnPage = (origin: string) => ({ origin, 'sec-fetch-site': 'same-origin' })
+
+/** Everything of the service that takes an address, or what a sign-up with an address has given out. */
+export function endpointsOf(origin: string): Endpoint[] {
+  const page = (path: string, form: Record<string, string>): Request => ({
+    method: 'POST',
+    path,
+    form,
+    headers: fromOwnPage(origin),
+  })
+  const signIn = (email: string, password: string): Request => ({
+    method: 'POST',
+    path: '/v1/sessions',
+    json: { email, password },
+  })
+  return [
+    {
+      name: 'sign-in, wrong password',
+      request: 'POST /v1/sessions',
+      expected: 401,
+      chain: 'no sign-up',
+      ask: ({ email }) => signIn(email, WRONG_PASSWORD),
+      isTimed: true,
+    },
+    {
+      name: 'request for a letter',
+      request: 'POST /v1/confirmation-letters',
+      expected: 202,
+      chain: 'no sign-up',
+      ask: ({ email }) => ({ method: 'POST', path: '/v1/confirmation-letters', json: { email } }),
+      isTimed: true,
+    },
+    {
+      name: 'sign-up',
+      request: 'POST /v1/accounts',
+      expected: 201,
+      chain: 'sign-up',
+      ask: ({ email, password }) => ({ method: 'POST', path: '/v1/accounts', json: { email, password } }),
+      learn(subject, answer) {
+        subject.ticket = jsonOf(answer)?.confirmation?.ticket
+      },
+      isSignUp: true,
+      isTimed: true,
+    },
+    {
+      name: 'status by ticket',
+      request: 'GET /v1/confirmation',
+      expected: 200,
+      chain: 'sign-up',
+      isAfterLetter: true,
+      ask: statusRequest,
+      isTimed: true,
+    },
+    {
+      name: 'sign-in, own sign-up',
+      request: 'POST /v1/sessions',
+      expected: 401,
+      chain: 'sign-up',
+      ask: ({ email, password }) => signIn(email, password),
+    },
+    {
+      name: 'page: sign-in',
+      request: 'POST /sign-in',
+      expected: 401,
+      chain: 'no sign-up',
+      ask: ({ email }) => page('/sign-in', { email, password: WRONG_PASSWORD }),
+      isTimed: true,
+    },
+    {
+      name: 'page: letter',
+      request: 'POST /confirm/letter',
+      expected: 202,
+      chain: 'no sign-up',
+      ask: ({ email }) => page('/confirm/letter', { email }),
+      isTimed: true,
+    },
+    {
+      name: 'page: sign-up',
+      request: 'POST /sign-up',
+      expected: 303,
+      chain: 'page sign-up',
+      ask: ({ email, password }) => page('/sign-up', { email, password }),
+      learn(subject, answer) {
+        subject.cookie = headerOf(answer, 'set-cookie')?.split(';', 1)[0] ?? ''
+        subject.ticket = subject.cookie.slice(subject.cookie.indexOf('=') + 1)
+      },
+      isSignUp: true,
+      isTimed: true,
+    },
+    {
+      name: 'page: status',
+      request: 'GET /confirm',
+      expected: 200,
+      chain: 'page sign-up',
+      isAfterLetter: true,
+      ask: ({ cookie = '' }) => ({ method: 'GET', path: '/confirm', headers: { cookie } }),
+    },
+    {
+      name: 'sign-in, 8 in a row',
+      request: 'POST /v1/sessions',
+      expected: 401,
+      chain: 'many sign-ins',
+      times: MANY,
+      ask: ({ email }) => signIn(email, WRONG_PASSWORD),
+    },
+  ]
+}
+
+/** How far the confirmation of a sign-up is. */
+export function statusRequest({ ticket = '' }: Subject): Request {
+  return { method: 'GET', path: '/v1/confirmation', headers: { authorization: `Bearer ${ticket}` } }
+}
+
+/** Whether an answer is the limit on wrong passwords of one address, which is part of what is compared. */
+export function isLimitOfAddress(answer: Answer): boolean {
+  return answer.status === 429 && jsonOf(answer)?.code === 'too_many_attempts'
+}
