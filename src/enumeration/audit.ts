@@ -2,7 +2,7 @@ import { OperatorError } from '../operator-error.ts'
 import { isLoopback } from '../settings.ts'
 import { AddressMaker, checkOwnAccounts, MailboxReader, type OwnAccount } from './addresses.ts'
 import { type Answer, Client } from './client.ts'
-import { type Comparison, compareAnswers } from './compare-answers.ts'
+import { type Comparison, compareAnswers, isServed } from './compare-answers.ts'
 import { CLASSES, type Endpoint, endpointsOf } from './endpoints.ts'
 import { type Latencies, measureLatency, USES_OF_AN_ADDRESS } from './measure-latency.ts'
 import { type Separation, separation } from './statistics.ts'
@@ -68,7 +68,7 @@ export async function audit(options: AuditOptions, watcher: Watcher, random = Ma
   const onStep = () => watcher.progress(++done, total)
 
   const comparisons = await compareAnswers({ client, reader, addresses, mailbox, random, onStep }, endpoints, rounds)
-  const present = timed.filter(endpoint => comparisons.get(endpoint)!.status !== 404)
+  const present = timed.filter(endpoint => isServed(comparisons.get(endpoint)!))
   const subjects = await addresses.make(pool, onStep)
   const latencies = await measureLatency({ client, domain, subjects, random, onStep }, present, options.samples)
   watcher.progress(total, total)

@@ -20,7 +20,7 @@ export type Endpoint = {
   name: string
   /** As the table shows it. */
   request: string
-  /** What a service answers to an unknown address; all others are to look the same. */
+  /** What a service answers, whoever has the address. */
   expected: number
   ask(subject: Subject): Request
   /** What the stranger did with the address before; each such chain has addresses of its own. */

@@ -1,13 +1,17 @@
 import { ALIKE, type EndpointFindings, type Findings, isFinding, type LatencyPair } from './audit.ts'
+import { isServed } from './compare-answers.ts'
 import { CLASSES } from './endpoints.ts'
 import { median } from './statistics.ts'
 
 const COLUMNS = ['endpoint', 'request', 'status', 'headers', 'body', 'letters', 'AUC confirmed', 'AUC unconfirmed']
+const WITHOUT_LATENCY = 6 // columns
 
 /** The findings for a person: a table, every difference, and the verdict. */
 export function textReport(findings: Findings): string {
+  const isTimed = findings.endpoints.some(({ latency }) => latency)
+  const columns = isTimed ? COLUMNS : COLUMNS.slice(0, WITHOUT_LATENCY)
   const rows = [COLUMNS, ...findings.endpoints.map(rowOf)]
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const widths = columns.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
   const table = rows.map(row =>
     row
       .map((cell, column) => cell.padEnd(widths[column]!))
@@ -34,7 +38,7 @@ export function jsonReport({ endpoints, isToldApart }: Findings): string {
 
 function rowOf(endpoint: EndpointFindings): string[] {
   const { name, request, status, letters, latency } = endpoint
-  if (status === 404) return [name, request, '404', 'not served here', ...COLUMNS.slice(4).map(() => '')]
+  if (!isServed(endpoint)) return [name, request, '404', 'not served here', ...COLUMNS.slice(4).map(() => '')]
   const differs = (part: string) => endpoint.differences.some(difference => difference.part === part)
   const word = (part: string) => (differs(part) ? 'DIFFERS' : 'alike')
   return [
@@ -61,18 +65,20 @@ function differencesOf({ name, request, differences, latency }: EndpointFindings
     const width = Math.max(...labels.map(label => label.length)) + 1
     const block = (label: string, text: string) =>
       `  ${`${label}:`.padEnd(width)} ${text.replaceAll('\n', `\n${' '.repeat(width + 3)}`)}`
-    return `${name} (${request}): the ${part} for an ${kind === 'confirmed' ? 'address that is ' : ''}${kind}${kind === 'confirmed' ? '' : ' address'}
-${block(labels[0]!, expected)}
-${block(labels[1]!, found)}
-`
+    return [
+      `${name} (${request}): the ${part} for an address that is ${kind}`,
+      block(labels[0]!, expected),
+      block(labels[1]!, found),
+      '',
+    ].join('\n')
   })
   const times = (latency?.pairs ?? [])
     .filter(({ isToldApart }) => isToldApart)
     .map(pair => {
       const [unknown, other] = [latency!.latencies.unknown, latency!.latencies[pair.class]].map(median)
-      return `${name} (${request}): the latency
-  unknown: ${unknown!.toFixed(2)} ms in the middle; ${pair.class}: ${other!.toFixed(2)} ms; AUC ${pair.auc.toFixed(3)}, ${Math.abs(pair.z).toFixed(1)} standard deviations off
-`
+      const medians = `unknown: ${unknown!.toFixed(2)} ms in the middle; ${pair.class}: ${other!.toFixed(2)} ms`
+      const distance = `AUC ${pair.auc.toFixed(3)}, ${Math.abs(pair.z).toFixed(1)} standard deviations off`
+      return `${name} (${request}): the latency\n  ${medians}; ${distance}\n`
     })
   return [...answers, ...times]
 }

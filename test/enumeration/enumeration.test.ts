@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { DATABASES } from '../support/database.ts'
+import type { Ended } from '../support/process.ts'
+import { auditOf, run } from './audit-process.ts'
+import { BUILDS } from './broken-builds.ts'
+
+for (const kind of DATABASES)
+  test(`strangers cannot tell who has an account on ${kind}`, async () => {
+    const { code, stdout, stderr } = await auditOf(kind)
+    assert.equal(code, 0, stdout + stderr)
+    assert.match(stdout, /^The addresses cannot be told apart\.$/m)
+    for (const request of ['POST /v1/accounts', 'POST /v1/sessions', 'POST /v1/confirmation-letters', 'POST /sign-up'])
+      assert.match(stdout, new RegExp(`${request} +(201|303|401|202) +alike +alike`))
+    assert.equal(stdout.match(/1 each/g)?.length, 2)
+  })
+
+for (const [build, broken] of Object.entries(BUILDS))
+  describe(`the audit ${build}`, () => {
+    let ended: Ended
+    before(async () => {
+      ended = await auditOf(
+        'PGlite',
+        broken.map(({ alteration }) => alteration),
+      )
+    })
+    test('says that strangers can tell, by its exit code too', () => {
+      assert.equal(ended.code, 1, ended.stdout + ended.stderr)
+      assert.match(ended.stdout, /^Strangers can tell who has an account, by: /m)
+    })
+    for (const { what, finds } of broken) test(`finds ${what}`, () => assert.match(ended.stdout, finds))
+  })
+
+test('the findings come as JSON, with the latency', async () => {
+  const { code, stdout, stderr } = await auditOf('PGlite', [], ['--samples', '2', '--json'])
+  assert.equal(code, 0, stderr)
+  const { isToldApart, endpoints } = JSON.parse(stdout)
+  assert.equal(isToldApart, false)
+  const signUp = endpoints.find(({ name }: { name: string }) => name === 'sign-up')
+  assert.deepEqual(signUp.letters, { unknown: 1, unconfirmed: 1, confirmed: 1 })
+  assert.deepEqual(signUp.latency.pairs[0].counts, [2, 2])
+  assert.match(stderr, /^This makes about \d+ accounts and \d+ letters/m)
+  assert.match(stderr, /^100 % asked$/m)
+})
+
+describe('the audit is not begun', () => {
+  const refused: { what: string; args: string[]; says: RegExp }[] = [
+    { what: 'without --url', args: [], says: /Needed: --url/ },
+    { what: 'with an option that it does not have', args: ['--uri', 'http://localhost'], says: /Found: .*--uri/ },
+    { what: 'with a URL that is no origin', args: ['--url', 'localhost:1'], says: /Needed: --url: an origin/ },
+    { what: 'with one sample', args: ['--url', 'http://localhost:1', '--samples', '1'], says: /whole number from 2/ },
+    {
+      what: 'away from this machine without --yes',
+      args: ['--url', 'https://auth.example.com'],
+      says: /Needed: --yes.*\n.*14,042 accounts and 22,054 letters/,
+    },
+    { what: 'where nothing answers', args: ['--url', 'http://localhost:1'], says: /Needed: the service to answer at/ },
+    {
+      what: 'without the password of a confirmed account',
+      args: ['--url', 'http://localhost:1', '--confirmed', 'ann@example.com'],
+      says: /Needed: the password.*first line/,
+    },
+  ]
+  for (const { what, args, says } of refused)
+    test(what, async () => {
+      const { code, stdout, stderr } = await run(...args)
+      assert.equal(code, 2, stdout)
+      assert.match(stderr, says)
+      assert.match(stderr, /Do: +\S/)
+    })
+})
