@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { DATABASES } from '../support/database.ts'
-import type { Ended } from '../support/process.ts'
+import { type Ended, ServiceProcess } from '../support/process.ts'
 import { auditOf, run } from './audit-process.ts'
 import { BUILDS } from './broken-builds.ts'
 
@@ -68,4 +68,13 @@ describe('the audit is not begun', () => {
       assert.match(stderr, says)
       assert.match(stderr, /Do: +\S/)
     })
+})
+
+test('--help names the command, and its own --help every option', async () => {
+  await using help = new ServiceProcess({}, ['--help'])
+  assert.match((await help.ended()).stdout, /^ +audit enumeration +ask a service/m)
+  const { code, stdout } = await run('--help')
+  assert.equal(code, 0)
+  const options = ['url', 'samples', 'no-latency', 'domain', 'confirmed', 'ignore-header', 'yes', 'json']
+  for (const option of options) assert.match(stdout, new RegExp(`^ +--${option} `, 'm'))
 })
