@@ -111,6 +111,10 @@ function findingsOf(endpoint: Endpoint, comparison: Comparison, latencies: Laten
   return { name: endpoint.name, request: endpoint.request, ...comparison, latency }
 }
 
+/** How far off 0.5 an area has to be to stand out from chance, without ties. */
+export const leastVisible = (samples: number): number =>
+  Math.min(0.5, BEYOND_CHANCE * Math.sqrt((2 * samples + 1) / (12 * samples ** 2)))
+
 function isBeyond({ auc, z }: Separation): boolean {
   return (auc < ALIKE.from || auc > ALIKE.to) && Math.abs(z) > BEYOND_CHANCE
 }

@@ -1,4 +1,4 @@
-import { ALIKE, type EndpointFindings, type Findings, isFinding, type LatencyPair } from './audit.ts'
+import { ALIKE, type EndpointFindings, type Findings, isFinding, type LatencyPair, leastVisible } from './audit.ts'
 import { isServed } from './compare-answers.ts'
 import { CLASSES } from './endpoints.ts'
 import { median } from './statistics.ts'
@@ -85,13 +85,21 @@ function differencesOf({ name, request, differences, latency }: EndpointFindings
 
 function verdictOf({ endpoints, isToldApart }: Findings): string {
   const pair = endpoints.flatMap(({ latency }) => latency?.pairs ?? [])[0]
-  const band = `AUC ${ALIKE.from}-${ALIKE.to}`
-  const scope = pair
-    ? `Latency: ${pair.counts[0].toLocaleString('en')} samples of each class; ${band} counts as alike, and so does what chance can do (0.1 %). In brackets DeLong's 95 % confidence interval.`
-    : 'Latency was not measured.'
-  if (isToldApart) {
-    const names = endpoints.filter(isFinding).map(({ name }) => name)
-    return `${scope}\n\nStrangers can tell who has an account, by: ${names.join('; ')}.`
-  }
-  return `${scope}\n\nThe addresses cannot be told apart.`
+  const scope = pair ? scopeOf(pair.counts[0]) : 'Latency was not measured.'
+  const names = endpoints.filter(isFinding).map(({ name }) => name)
+  return isToldApart
+    ? `${scope}\n\nStrangers can tell who has an account, by: ${names.join('; ')}.`
+    : `${scope}\n\nThe addresses cannot be told apart.`
+}
+
+function scopeOf(samples: number): string {
+  const least = leastVisible(samples)
+  const limit =
+    least > ALIKE.to - 0.5
+      ? ` With so few samples only an AUC off 0.5 by more than ${least.toFixed(2)} would show.`
+      : ''
+  return (
+    `Latency: ${samples.toLocaleString('en')} samples of each class. An AUC of ${ALIKE.from}-${ALIKE.to} counts as alike, ` +
+    `and so does what chance gives in one of 1,000 pairs.${limit}\nIn brackets is DeLong's 95 % confidence interval.`
+  )
 }
