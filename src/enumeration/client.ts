@@ -79,7 +79,7 @@ export class Client implements Disposable {
     request.on('response', response => {
       const chunks: Buffer[] = []
       response.on('data', chunk => chunks.push(chunk))
-      response.on('error', reject)
+      response.on('error', error => reject(unreachable(this.origin, error)))
       response.on('end', () =>
         resolve({
           milliseconds: performance.now() - began,
