@@ -92,6 +92,7 @@ async function askAll(
   let latest: Answer | undefined
   for (let time = 0; time < (endpoint.times ?? 1); time++)
     for (const kind of shuffled(CLASSES, needs.random)) {
+      if (answers[kind].at(-1)?.status === 429) continue // when it lets the next one pass is a matter of time
       const subject = subjects[kind]
       const answer = await client.ask(endpoint.ask(subject), endpoint.times ? isLimitOfAddress : undefined)
       endpoint.learn?.(subject, answer)
@@ -107,9 +108,11 @@ async function askAll(
 function note(comparison: Comparison, answers: Record<AddressClass, VisibleAnswer[]>): void {
   comparison.status = answers.unknown[0]!.status
   for (const kind of ['unconfirmed', 'confirmed'] as const)
-    for (const [index, found] of answers[kind].entries())
-      for (const difference of differencesBetween(answers.unknown[index]!, found))
+    for (const [index, expected] of answers.unknown.entries()) {
+      const found = answers[kind][index] // a limit that ends one row before the other is itself a difference
+      for (const difference of found ? differencesBetween(expected, found) : [])
         add(comparison, { class: kind, ...difference })
+    }
 }
 
 function add({ differences }: Comparison, { class: kind, part, expected, found }: Difference): void {
