@@ -103,3 +103,22 @@ export const BUILDS: Record<string, Broken[]> = {
     },
   ],
 }
+
+/** After five sign-ins an address has to wait, whoever has it, and for longer or shorter as it comes. */
+export const LIMIT_FOR_EVERYBODY: Alteration[] = [
+  {
+    file: 'accounts/errors.ts',
+    find: 'export const ACCOUNT_PROBLEMS = {',
+    replace: `export const ACCOUNT_PROBLEMS = {
+      too_many_attempts: { status: 429, title: 'Too many attempts', detail: 'Come back later.' },`,
+  },
+  {
+    file: 'accounts/authenticate.ts',
+    find: '  const account = await findConfirmedAccount(database, email)',
+    replace: `  const tries = (globalThis.tries ??= new Map())
+      tries.set(email, (tries.get(email) ?? 0) + 1)
+      if (tries.get(email) === 6)
+        throw new AccountRefusal('too_many_attempts', { retryAfter: 1 + Math.floor(Math.random() * 30) })
+      const account = await findConfirmedAccount(database, email)`,
+  },
+]
