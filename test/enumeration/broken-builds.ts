@@ -9,7 +9,7 @@ export const BUILDS: Record<string, Broken[]> = {
       what: 'a sign-up that answers otherwise for a confirmed address',
       alteration: {
         file: 'accounts/create-account.ts',
-        find: '  return { id: account.id, email, createdAt,',
+        find: '    return { id: account.id, email, createdAt,',
         replace: `  const { findConfirmedAccount } = await import('./account-store.ts')
           if (await findConfirmedAccount(needs.database, email)) throw new Error('the address is taken')
           return { id: account.id, email, createdAt,`,
@@ -20,11 +20,11 @@ export const BUILDS: Record<string, Broken[]> = {
       what: 'a sign-in that tells of an unconfirmed account',
       alteration: {
         file: 'accounts/authenticate.ts',
-        find: "  if (!account || !matches) throw new AccountRefusal('invalid_credentials')",
+        find: "  if (!account || !matches) throw await fail('invalid_credentials')",
         replace: `  const { findNewestAccount } = await import('./account-store.ts')
           const newest = account ? undefined : await findNewestAccount(database, email)
           if (newest) throw new AccountRefusal('account_disabled')
-          if (!account || !matches) throw new AccountRefusal('invalid_credentials')`,
+          if (!account || !matches) throw await fail('invalid_credentials')`,
       },
       finds:
         /^sign-in, wrong password .*the body for an address that is unconfirmed\n +unknown: .*invalid_credentials.*\n +unconfirmed: .*account_disabled/m,
@@ -78,12 +78,12 @@ export const BUILDS: Record<string, Broken[]> = {
       what: 'a sign-in that tells of an unconfirmed account to whoever signed up with it',
       alteration: {
         file: 'accounts/authenticate.ts',
-        find: "  if (!account || !matches) throw new AccountRefusal('invalid_credentials')",
+        find: "  if (!account || !matches) throw await fail('invalid_credentials')",
         replace: `  const { findNewestAccount } = await import('./account-store.ts')
           const newest = account ? undefined : await findNewestAccount(database, email)
           if (newest && (await verifyPassword(needs, newest, password, network)).matches)
             throw new AccountRefusal('account_disabled')
-          if (!account || !matches) throw new AccountRefusal('invalid_credentials')`,
+          if (!account || !matches) throw await fail('invalid_credentials')`,
       },
       finds: /^sign-in, own sign-up .*the status for an address that is confirmed\n +unknown: +403\n +confirmed: 401/m,
     },
@@ -91,34 +91,15 @@ export const BUILDS: Record<string, Broken[]> = {
       what: 'a lock that only accounts have',
       alteration: {
         file: 'accounts/authenticate.ts',
-        find: '  const account = await findConfirmedAccount(database, email)',
-        replace: `  const account = await findConfirmedAccount(database, email)
+        find: '    const account = await findConfirmedAccount(database, email)',
+        replace: `    const account = await findConfirmedAccount(database, email)
           if (account) {
             globalThis.tries ??= new Map()
             globalThis.tries.set(email, (globalThis.tries.get(email) ?? 0) + 1)
             if (globalThis.tries.get(email) > 5) throw new AccountRefusal('account_disabled')
           }`,
       },
-      finds: /^sign-in, 8 in a row .*the status for an address that is confirmed\n +unknown: +401\n +confirmed: 403/m,
+      finds: /^sign-in, 12 in a row .*the status for an address that is confirmed\n +unknown: +401\n +confirmed: 403/m,
     },
   ],
 }
-
-/** After five sign-ins an address has to wait, whoever has it, and for longer or shorter as it comes. */
-export const LIMIT_FOR_EVERYBODY: Alteration[] = [
-  {
-    file: 'accounts/errors.ts',
-    find: 'export const ACCOUNT_PROBLEMS = {',
-    replace: `export const ACCOUNT_PROBLEMS = {
-      too_many_attempts: { status: 429, title: 'Too many attempts', detail: 'Come back later.' },`,
-  },
-  {
-    file: 'accounts/authenticate.ts',
-    find: '  const account = await findConfirmedAccount(database, email)',
-    replace: `  const tries = (globalThis.tries ??= new Map())
-      tries.set(email, (tries.get(email) ?? 0) + 1)
-      if (tries.get(email) === 6)
-        throw new AccountRefusal('too_many_attempts', { retryAfter: 1 + Math.floor(Math.random() * 30) })
-      const account = await findConfirmedAccount(database, email)`,
-  },
-]
