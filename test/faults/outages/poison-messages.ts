@@ -10,7 +10,7 @@ import { openStage, type Stage, trySignUp } from './stage.ts'
 import { atRate, holdsWithin, quantile } from './waiting.ts'
 
 const AT_ONCE = 50 // messages
-const PER_SECOND = 200 // messages
+const PER_SECOND = 100 // messages
 const SIGN_UPS = 5 // a second
 const PATIENCE = 60 // seconds
 
