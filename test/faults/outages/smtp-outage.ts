@@ -49,6 +49,7 @@ function findingsOf(runs: OutageRun[], seconds: number): Findings {
   const signUps = runs.flatMap(run => run.signUps)
   const of = signUps.length
   const sum = (count: (run: OutageRun) => number) => runs.reduce((total, run) => total + count(run), 0)
+  const overloaded = signUps.filter(({ attempt }) => attempt.status === 503) // nothing there waits for the mail server
   const tries = runs.flatMap(run => run.tries)
   const p99 = (during: string) =>
     quantile(
@@ -61,7 +62,11 @@ function findingsOf(runs: OutageRun[], seconds: number): Findings {
     trials: of,
     unit: 'letters',
     counted: [
-      { what: 'sign-ups that were refused', count: signUps.filter(one => one.attempt.outcome !== 'ok').length, of },
+      {
+        what: 'sign-ups that were refused, though not for want of capacity',
+        count: signUps.filter(({ attempt }) => attempt.outcome !== 'ok' && attempt.status !== 503).length,
+        of,
+      },
       { what: 'letters lost', count: sum(({ lost }) => lost.length), of },
       { what: 'accounts without a letter after the backlog was drained', count: sum(run => run.withoutLetter), of },
       {
@@ -76,6 +81,7 @@ function findingsOf(runs: OutageRun[], seconds: number): Findings {
       },
     ],
     measured: [
+      { what: 'sign-ups that were asked to come back, with 503', value: overloaded.length, unit: '' },
       { what: 'sign-up, p99, before the outage', value: p99('before'), unit: 'ms' },
       { what: 'sign-up, p99, during the outage', value: p99('outage'), unit: 'ms' },
       {
