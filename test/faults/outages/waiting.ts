@@ -21,6 +21,17 @@ export async function atRate<T>(
   return Promise.all(under)
 }
 
+/** Does `work` that many times, a few at a time. */
+export async function inLanes<T>(lanes: number, count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const done: T[] = []
+  let next = 0
+  const lane = async () => {
+    while (next < count) done.push(await work(next++))
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return done
+}
+
 /** The smallest value that no more than that part of the values exceeds; 0 of none. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b)

@@ -1,12 +1,12 @@
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Experiment } from '../../proof/experiment.ts'
-import { exchange, PASSWORD, type SignedUp, send, signIn, tokenIn } from '../../support/service.ts'
-import { letterIn } from '../../support/sink-letters.ts'
+import type { Experiment } from '../../../proof/experiment.ts'
+import { exchange, PASSWORD, type SignedUp, send, signIn, tokenIn } from '../../../support/service.ts'
+import { letterIn } from '../../../support/sink-letters.ts'
+import { openStage, type SignUpAttempt, type Stage, trySignUp } from '../stage.ts'
+import { atRate, holdsWithin, quantile } from '../waiting.ts'
 import { openSmallDisk } from './small-disk.ts'
-import { openStage, type SignUpAttempt, type Stage, trySignUp } from './stage.ts'
-import { atRate, holdsWithin, quantile } from './waiting.ts'
 
 const PER_SECOND = 25 // requests
 const FULL_TIMES = 3

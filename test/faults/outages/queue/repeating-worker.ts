@@ -1,4 +1,4 @@
-import type { Alteration } from '../../support/altered-source.ts'
+import type { Alteration } from '../../../support/altered-source.ts'
 
 /**
  * Makes a worker that does each message 2 to 5 times, some of them at the same time and some one after another, and

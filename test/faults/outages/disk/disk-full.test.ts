@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { holdsInShort } from '../../proof/short-form.ts'
+import { holdsInShort } from '../../../proof/short-form.ts'
 import { diskFull } from './disk-full.ts'
 
 test(diskFull.claim, async () => {

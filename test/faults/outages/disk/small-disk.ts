@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { findPostgresBinaries } from '../../support/postgres-binaries.ts'
-import type { GuardAnswer, GuardRequest } from '../../support/postgres-guard.ts'
-import { emptyDirectory } from '../../support/process.ts'
+import { findPostgresBinaries } from '../../../support/postgres-binaries.ts'
+import type { GuardAnswer, GuardRequest } from '../../../support/postgres-guard.ts'
+import { emptyDirectory } from '../../../support/process.ts'
 
 /** A PostgreSQL whose disk can be made full. */
 export type SmallDisk = AsyncDisposable & {
@@ -18,7 +18,7 @@ export type SmallDisk = AsyncDisposable & {
 }
 
 const SIZE = '192m' // an empty server with the service's schema needs some 100
-const GUARD = join(import.meta.dirname, '../../support/postgres-guard.ts')
+const GUARD = join(import.meta.dirname, '../../../support/postgres-guard.ts')
 
 /**
  * Starts a PostgreSQL on a disk of its own in memory, in a mount namespace that ends with it. Where this user may make

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { holdsInShort } from '../../proof/short-form.ts'
+import { holdsInShort } from '../../../proof/short-form.ts'
 import { duplicateDelivery } from './duplicate-delivery.ts'
 
 test(duplicateDelivery.claim, async () => {

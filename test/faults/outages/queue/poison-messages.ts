@@ -3,11 +3,11 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { PgBoss } from 'pg-boss'
-import type { Experiment } from '../../proof/experiment.ts'
-import { seededRandom } from '../../proof/random.ts'
+import type { Experiment } from '../../../proof/experiment.ts'
+import { seededRandom } from '../../../proof/random.ts'
+import { openStage, type Stage, trySignUp } from '../stage.ts'
+import { atRate, holdsWithin, quantile } from '../waiting.ts'
 import { type Poison, poison, type QueueName } from './poison-payloads.ts'
-import { openStage, type Stage, trySignUp } from './stage.ts'
-import { atRate, holdsWithin, quantile } from './waiting.ts'
 
 const AT_ONCE = 50 // messages
 const PER_SECOND = 100 // messages

@@ -1,14 +1,14 @@
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Experiment } from '../../proof/experiment.ts'
-import { seededRandom } from '../../proof/random.ts'
-import { newAddress } from '../../support/service.ts'
-import { openSmtpSink } from '../../support/smtp-sink.ts'
+import type { Experiment } from '../../../proof/experiment.ts'
+import { seededRandom } from '../../../proof/random.ts'
+import { newAddress } from '../../../support/service.ts'
+import { openSmtpSink } from '../../../support/smtp-sink.ts'
+import { isDeferred, letterStateOf, openStage, type Stage, trySignUp } from '../stage.ts'
+import { holdsWithin } from '../waiting.ts'
 import { requiredTlsHolds } from './required-tls.ts'
 import { CELLS, type Cell, type Fate } from './smtp-refusal-cells.ts'
-import { isDeferred, letterStateOf, openStage, type Stage, trySignUp } from './stage.ts'
-import { holdsWithin } from './waiting.ts'
 
 const CREDENTIALS = { user: 'service', pass: 'secret' }
 const LANES = 4

@@ -1,4 +1,4 @@
-import type { Verb } from '../../support/smtp-sink.ts'
+import type { Verb } from '../../../support/smtp-sink.ts'
 
 /** A refusal of the mail server, and what is to become of the letter. */
 export type Cell = { verb: Verb; reply: string; fate: Fate }

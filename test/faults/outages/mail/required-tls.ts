@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { selfSignedCertificate } from '../../support/self-signed-certificate.ts'
-import { openSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../support/smtp-sink.ts'
-import { isDeferred, openStage, type Stage, trySignUp } from './stage.ts'
-import { holdsWithin } from './waiting.ts'
+import { selfSignedCertificate } from '../../../support/self-signed-certificate.ts'
+import { openSmtpSink, type SmtpSink, type SmtpSinkOptions } from '../../../support/smtp-sink.ts'
+import { isDeferred, openStage, type Stage, trySignUp } from '../stage.ts'
+import { holdsWithin } from '../waiting.ts'
 
 const PATIENCE = 30 // seconds
 

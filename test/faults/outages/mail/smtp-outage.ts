@@ -1,9 +1,9 @@
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Experiment, Findings, Plot } from '../../proof/experiment.ts'
+import type { Experiment, Findings, Plot } from '../../../proof/experiment.ts'
+import { quantile } from '../waiting.ts'
 import { OUTAGE_MODES } from './smtp-outage-modes.ts'
 import { type OutageRun, runOutage } from './smtp-outage-run.ts'
-import { quantile } from './waiting.ts'
 
 const PER_SECOND = 1 // sign-ups, in each way of being away
 const WAYS = OUTAGE_MODES.length

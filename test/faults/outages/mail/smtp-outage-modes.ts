@@ -1,5 +1,5 @@
-import type { SmtpSink } from '../../support/smtp-sink.ts'
-import type { CuttingProxy, Watch } from './cutting-proxy.ts'
+import type { SmtpSink } from '../../../support/smtp-sink.ts'
+import type { CuttingProxy, Watch } from '../cutting-proxy.ts'
 
 /** One way in which a mail server is away, and how it comes back. */
 export type OutageMode = {

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { simpleParser } from 'mailparser'
-import { openSmtpSink } from '../../support/smtp-sink.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { openSmtpSink } from '../../../support/smtp-sink.ts'
+import { CuttingProxy } from '../cutting-proxy.ts'
+import { openStage, type SignUpAttempt, type Stage, trySignUp } from '../stage.ts'
+import { atRate, holdsWithin } from '../waiting.ts'
 import type { OutageMode } from './smtp-outage-modes.ts'
-import { openStage, type SignUpAttempt, type Stage, trySignUp } from './stage.ts'
-import { atRate, holdsWithin } from './waiting.ts'
 
 export type OutageRun = {
   mode: string

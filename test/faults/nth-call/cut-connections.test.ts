@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createTestDatabase } from '../../support/database.ts'
+import { emptyDirectory, ServiceProcess } from '../../support/process.ts'
+import { SECRET_KEY, send } from '../../support/service.ts'
+import { CuttingProxy } from '../outages/cutting-proxy.ts'
+
+const CUTS = 10
+const CLIENTS = 8
+
+test('Connections to the database that are cut in the middle of queries end no process', async () => {
+  await using directory = await emptyDirectory()
+  await using database = await createTestDatabase()
+  await using proxy = new CuttingProxy(Number(new URL(database.url).port))
+  await proxy.open()
+  const throughProxy = new URL(database.url)
+  throughProxy.port = String(proxy.port)
+  await using service = new ServiceProcess({
+    AUTH_DATA_DIR: directory.path,
+    AUTH_DATABASE_URL: throughProxy.href,
+    AUTH_SECRET_KEY: SECRET_KEY,
+  })
+  const url = await service.started()
+  const statuses = new Set<number | undefined>()
+  let isOver = false
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    while (!isOver) statuses.add((await send(`${url}/readyz`).catch(() => undefined))?.status)
+  })
+  for (let cut = 0; cut < CUTS; cut++) {
+    await pause(100)
+    proxy.cut()
+  }
+  isOver = true
+  await Promise.all(clients)
+  assert.equal(service.child.exitCode, null, service.output.slice(-2_000))
+  assert.deepEqual(
+    [...statuses].filter(status => status !== 200 && status !== 503),
+    [],
+  )
+  assert.equal((await send(`${url}/readyz`)).status, 200)
+})
