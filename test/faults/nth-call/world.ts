@@ -1,45 +1,46 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import pg from 'pg'
+import { CompiledQuery } from 'kysely'
 import { pino } from 'pino'
 import { readConfig } from '../../../src/config.ts'
 import { LetterTokens } from '../../../src/confirmation/letters/letter-token.ts'
 import { KeyRing } from '../../../src/secrets/key-ring.ts'
+import { secretKeyOf } from '../../../src/secrets/secret-key-file.ts'
 import { startService } from '../../../src/service.ts'
 import { createDatabase } from '../../support/postgres.ts'
 import { emptyDirectory } from '../../support/process.ts'
-import { SECRET_KEY, type SignedUp, send, signUp } from '../../support/service.ts'
+import { fillDataDirectory, SECRET_KEY, type SignedUp, send, signUp } from '../../support/service.ts'
 import { openSmtpSink } from '../../support/smtp-sink.ts'
 
 /** The service in this process, what scenarios need of it, and a look into its database. */
 export type World = AsyncDisposable & {
   url: string
-  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
+  query<Row>(text: string, values?: unknown[]): Promise<Row[]>
   /** A sign-up, and the token of its letter. */
   signedUp(): Promise<SignedUp & { token: string }>
   confirmed(): Promise<SignedUp>
 }
 
-export async function openWorld(postgresUrl: string): Promise<World> {
+/** @param postgresUrl the server to use; without, the embedded database */
+export async function openWorld(postgresUrl?: string): Promise<World> {
   await using opened = new AsyncDisposableStack()
   const directory = opened.use(await emptyDirectory())
-  const database = opened.use(await createDatabase(postgresUrl))
+  const database = postgresUrl === undefined ? undefined : opened.use(await createDatabase(postgresUrl))
+  if (!database) await fillDataDirectory(directory.path)
   const sink = opened.use(await openSmtpSink())
   const config = readConfig({
     AUTH_PORT: '0',
     AUTH_METRICS_LISTEN: 'off',
     AUTH_DATA_DIR: directory.path,
-    AUTH_DATABASE_URL: database.url,
-    AUTH_SECRET_KEY: SECRET_KEY,
+    ...(database && { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }),
     AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
     AUTH_RATE_LIMITS: 'off',
   })
   const service = opened.use(await startService(config, { logger: pino({ level: 'silent' }) }))
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  opened.defer(() => client.end())
   const url = `http://localhost:${service.port}`
-  const tokens = new LetterTokens(KeyRing.parse(SECRET_KEY).for('letter-token'))
-  const query: World['query'] = async (text, values) => (await client.query(text, values)).rows
+  const keys = database ? KeyRing.parse(SECRET_KEY) : secretKeyOf(directory.path, { isNew: false })
+  const tokens = new LetterTokens(keys.for('letter-token'))
+  const query: World['query'] = async <Row>(text: string, values: unknown[] = []) =>
+    (await service.database.executeQuery<Row>(CompiledQuery.raw(text, values))).rows
 
   const signedUp = async () => {
     const account = await signUp({ url })
