@@ -1,7 +1,8 @@
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Experiment } from '../../../proof/experiment.ts'
+import type { Experiment, Findings, Trial } from '../../../proof/experiment.ts'
+import type { Alteration } from '../../../support/altered-source.ts'
 import { exchange, PASSWORD, type SignedUp, send, signIn, tokenIn } from '../../../support/service.ts'
 import { letterIn } from '../../../support/sink-letters.ts'
 import { openStage, type SignUpAttempt, type Stage, trySignUp } from '../stage.ts'
@@ -23,88 +24,92 @@ export const diskFull: Experiment = {
     'torn, and when there is space the service goes on by itself.',
   command: 'prove',
   trials: { short: 60, full: 600 },
-  async run({ trials, postgresUrl, directory, progress }) {
-    await using disk = await openSmallDisk(postgresUrl)
-    await using stage = await openStage({ postgresUrl: disk.postgresUrl })
-    const chain = await openChain(stage)
-    const before = await atRate({ perSecond: PER_SECOND, count: 20 }, () => trySignUp(stage.url))
-    const whileFull: SignUpAttempt[] = []
-    const recoveries: { attempts: SignUpAttempt[]; milliseconds: number }[] = []
-    for (let times = 0; times < FULL_TIMES; times++) {
-      await disk.fill(stage.databaseUrl)
-      const count = Math.ceil(trials / FULL_TIMES)
-      const [attempts] = await Promise.all([
-        atRate({ perSecond: PER_SECOND, count }, () => trySignUp(stage.url)),
-        atRate({ perSecond: 2, count: Math.ceil((2 * count) / PER_SECOND) }, () => exchangeNext(stage, chain)),
-      ])
-      whileFull.push(...attempts)
-      await disk.free(stage.databaseUrl)
-      recoveries.push(await recover(stage))
-      progress(whileFull.length)
-    }
-    await exchangeNext(stage, chain)
-    const refused = whileFull.filter(({ outcome }) => outcome !== 'ok')
-    if (refused.length === 0) throw new Error('Nothing was refused, so the disk was never full')
+  run: trial => fillDisk(trial),
+}
 
-    const all = [...before, ...whileFull, ...recoveries.flatMap(({ attempts }) => attempts)]
-    await appendFile(join(directory, 'sign-ups.jsonl'), all.map(one => `${JSON.stringify(one)}\n`).join(''))
-    const accepted = all.filter(({ outcome }) => outcome === 'ok')
-    const arrived = () => new Set(stage.sink.letters.flatMap(({ to }) => to))
-    await holdsWithin(PATIENCE, () => accepted.every(({ email }) => arrived().has(email)))
-    const letters = arrived()
-    const present = new Set((await stage.query<{ email: string }>('select email from account')).map(row => row.email))
-    return {
-      trials: whileFull.length,
-      unit: 'sign-ups on a full disk',
-      counted: [
-        {
-          what: 'answers that were neither the success nor a problem document with 503',
-          count: all.filter(one => one.outcome !== 'ok' && !(one.status === 503 && one.code === 'unavailable')).length,
-          of: all.length,
-        },
-        {
-          what: 'accepted sign-ups without an account',
-          count: accepted.filter(({ email }) => !present.has(email)).length,
-          of: accepted.length,
-        },
-        {
-          what: 'accepted sign-ups without a letter',
-          count: accepted.filter(({ email }) => !letters.has(email)).length,
-          of: accepted.length,
-        },
-        {
-          what: 'refused sign-ups that left an account',
-          count: refused.filter(({ email }) => present.has(email)).length,
-          of: refused.length,
-        },
-        { what: 'accounts without a message', count: await accountsWithoutMessage(stage), of: present.size },
-        { what: 'refresh tokens that were called invalid', count: chain.refusals.length, of: chain.exchanges },
-        { what: 'ends of the process', count: stage.service.child.exitCode === null ? 0 : 1, of: FULL_TIMES },
-        {
-          what: 'times that the service did not go on when there was space',
-          count: recoveries.filter(({ attempts }) => attempts.at(-1)?.outcome !== 'ok').length,
-          of: FULL_TIMES,
-        },
-      ],
-      measured: [
-        {
-          what: 'from space to the first sign-up that succeeded, at the most',
-          value: Math.max(...recoveries.map(({ milliseconds }) => milliseconds)),
-          unit: 'ms',
-        },
-        { what: 'sign-ups refused while the disk was full', value: refused.length, unit: '' },
-        {
-          what: 'time of a refusal, p99',
-          value: quantile(
-            refused.map(({ milliseconds }) => milliseconds),
-            0.99,
-          ),
-          unit: 'ms',
-        },
-      ],
-      remarks: [disk.way],
-    }
-  },
+/** @param alterations of the service, which show that this can fail */
+export async function fillDisk(trial: Trial, alterations: Alteration[] = []): Promise<Findings> {
+  const { trials, postgresUrl, directory, progress } = trial
+  await using disk = await openSmallDisk(postgresUrl)
+  await using stage = await openStage({ postgresUrl: disk.postgresUrl, alterations })
+  const chain = await openChain(stage)
+  const before = await atRate({ perSecond: PER_SECOND, count: 20 }, () => trySignUp(stage.url))
+  const whileFull: SignUpAttempt[] = []
+  const recoveries: { attempts: SignUpAttempt[]; milliseconds: number }[] = []
+  for (let times = 0; times < FULL_TIMES; times++) {
+    await disk.fill(stage.databaseUrl)
+    const count = Math.ceil(trials / FULL_TIMES)
+    const [attempts] = await Promise.all([
+      atRate({ perSecond: PER_SECOND, count }, () => trySignUp(stage.url)),
+      atRate({ perSecond: 2, count: Math.ceil((2 * count) / PER_SECOND) }, () => exchangeNext(stage, chain)),
+    ])
+    whileFull.push(...attempts)
+    await disk.free(stage.databaseUrl)
+    recoveries.push(await recover(stage))
+    progress(whileFull.length)
+  }
+  await exchangeNext(stage, chain)
+  const refused = whileFull.filter(({ outcome }) => outcome !== 'ok')
+  if (refused.length === 0) throw new Error('Nothing was refused, so the disk was never full')
+
+  const all = [...before, ...whileFull, ...recoveries.flatMap(({ attempts }) => attempts)]
+  await appendFile(join(directory, 'sign-ups.jsonl'), all.map(one => `${JSON.stringify(one)}\n`).join(''))
+  const accepted = all.filter(({ outcome }) => outcome === 'ok')
+  const arrived = () => new Set(stage.sink.letters.flatMap(({ to }) => to))
+  await holdsWithin(PATIENCE, () => accepted.every(({ email }) => arrived().has(email)))
+  const letters = arrived()
+  const present = new Set((await stage.query<{ email: string }>('select email from account')).map(row => row.email))
+  return {
+    trials: whileFull.length,
+    unit: 'sign-ups on a full disk',
+    counted: [
+      {
+        what: 'answers that were neither the success nor a problem document with 503',
+        count: all.filter(one => one.outcome !== 'ok' && !(one.status === 503 && one.code === 'unavailable')).length,
+        of: all.length,
+      },
+      {
+        what: 'accepted sign-ups without an account',
+        count: accepted.filter(({ email }) => !present.has(email)).length,
+        of: accepted.length,
+      },
+      {
+        what: 'accepted sign-ups without a letter',
+        count: accepted.filter(({ email }) => !letters.has(email)).length,
+        of: accepted.length,
+      },
+      {
+        what: 'refused sign-ups that left an account',
+        count: refused.filter(({ email }) => present.has(email)).length,
+        of: refused.length,
+      },
+      { what: 'accounts without a message', count: await accountsWithoutMessage(stage), of: present.size },
+      { what: 'refresh tokens that were called invalid', count: chain.refusals.length, of: chain.exchanges },
+      { what: 'ends of the process', count: stage.service.child.exitCode === null ? 0 : 1, of: FULL_TIMES },
+      {
+        what: 'times that the service did not go on when there was space',
+        count: recoveries.filter(({ attempts }) => attempts.at(-1)?.outcome !== 'ok').length,
+        of: FULL_TIMES,
+      },
+    ],
+    measured: [
+      {
+        what: 'from space to the first sign-up that succeeded, at the most',
+        value: Math.max(...recoveries.map(({ milliseconds }) => milliseconds)),
+        unit: 'ms',
+      },
+      { what: 'sign-ups refused while the disk was full', value: refused.length, unit: '' },
+      {
+        what: 'time of a refusal, p99',
+        value: quantile(
+          refused.map(({ milliseconds }) => milliseconds),
+          0.99,
+        ),
+        unit: 'ms',
+      },
+    ],
+    remarks: [disk.way],
+  }
 }
 
 async function recover(stage: Stage) {

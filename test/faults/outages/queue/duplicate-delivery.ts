@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { simpleParser } from 'mailparser'
 import { PgBoss } from 'pg-boss'
-import type { Experiment } from '../../../proof/experiment.ts'
+import type { Experiment, Findings, Trial } from '../../../proof/experiment.ts'
 import { seededRandom } from '../../../proof/random.ts'
+import type { Alteration } from '../../../support/altered-source.ts'
 import { newAddress, send, tokenIn } from '../../../support/service.ts'
 import type { SmtpSink } from '../../../support/smtp-sink.ts'
 import { openStage, type SignUpAttempt, type Stage, trySignUp } from '../stage.ts'
@@ -23,78 +24,82 @@ export const duplicateDelivery: Experiment = {
     'once: one letter, or the same one again with the same Message-ID, and nothing confirmed twice.',
   command: 'prove',
   trials: { short: 40, full: 1_000 },
-  async run({ trials, seed, postgresUrl, directory, progress }) {
-    const random = seededRandom(seed)
-    await using stage = await openStage({ postgresUrl, alterations: repeatingWorker(seed) })
-    let done = 0
-    const histories = await inLanes(LANES, Math.ceil(trials / 2), async () => {
-      const history = await twoSignUps(stage, { confirms: random() < 0.5, asksAgain: random() < 0.5 })
-      done += 2
-      progress(done)
-      return history
-    })
-    await holdsWithin(PATIENCE, () => isIdle(stage))
-    const before = await stateOf(stage)
-    const lettersBefore = stage.sink.letters.length
+  run: trial => repeatDeliveries(trial),
+}
 
-    const copies = await deliverAgain(stage, random)
-    const isWorkedOff = await holdsWithin(PATIENCE, () => isIdle(stage))
-    const after = await stateOf(stage)
+/** @param alterations of the service, which show that this can fail */
+export async function repeatDeliveries(trial: Trial, alterations: Alteration[] = []): Promise<Findings> {
+  const { trials, seed, postgresUrl, directory, progress } = trial
+  const random = seededRandom(seed)
+  await using stage = await openStage({ postgresUrl, alterations: [...repeatingWorker(seed), ...alterations] })
+  let done = 0
+  const histories = await inLanes(LANES, Math.ceil(trials / 2), async () => {
+    const history = await twoSignUps(stage, { confirms: random() < 0.5, asksAgain: random() < 0.5 })
+    done += 2
+    progress(done)
+    return history
+  })
+  await holdsWithin(PATIENCE, () => isIdle(stage))
+  const before = await stateOf(stage)
+  const lettersBefore = stage.sink.letters.length
 
-    const received = await messageIdsIn(stage.sink)
-    const letters = after.letters.map(({ id }) => ({ id: String(id), ids: received.get(String(id)) ?? [] }))
-    const failures = stage.service.output.match(/a message will come again|was parked/g)?.length ?? 0
-    const of = letters.length
-    const wrong = letters.filter(({ ids }) => new Set(ids).size > new Set(ids.map(kindIn)).size)
-    const ofBothKinds = letters.filter(({ ids }) => new Set(ids.map(kindIn)).size > 1)
-    await appendFile(join(directory, 'letters.jsonl'), letters.map(one => `${JSON.stringify(one)}\n`).join(''))
-    return {
-      trials: histories.length * 2,
-      unit: 'sign-ups',
-      counted: [
-        { what: 'letters that never came', count: letters.filter(({ ids }) => ids.length === 0).length, of },
-        { what: 'letters that came again with another Message-ID', count: wrong.length, of },
-        { what: 'accounts without a letter of their own', count: after.withoutLetter, of: after.accounts.length },
-        { what: 'addresses confirmed twice', count: after.confirmedTwice, of: histories.length },
-        {
-          what: 'confirmations that did not succeed',
-          count: histories.filter(({ hasFailed }) => hasFailed).length,
-          of: histories.length,
-        },
-        { what: 'deliveries that failed', count: failures, of: copies },
-        {
-          what: 'end states that late copies changed',
-          count: isDeepStrictEqual(after, before) && isWorkedOff ? 0 : 1,
-          of: 1,
-        },
-        {
-          what: 'letters that late copies sent',
-          count: stage.sink.letters.length - lettersBefore,
-          of: copies,
-        },
-      ],
-      measured: [
-        {
-          what: 'letters that came again with the same Message-ID, of all',
-          value: letters.reduce((sum, { ids }) => sum + Math.max(0, ids.length - 1), 0) / of,
-          unit: '',
-        },
-        {
-          what: 'letters that came both as a confirmation letter and as one that tells of the account',
-          value: ofBothKinds.length,
-          unit: '',
-        },
-        { what: 'late copies delivered', value: copies, unit: '' },
-      ],
-      remarks: [
-        'Each message was done 2 to 5 times by a worker that was altered for it, up to ten of them at the same time; ' +
-          'then 1 to 4 late copies of each were sent in random order, and done as often.',
-        'A letter comes as both kinds where it is done twice at the same time and the address is confirmed in between; ' +
-          'each of the two is right at its moment.',
-        'Only what is done at the same time sends a letter twice: both saw that it had not been sent.',
-      ],
-    }
-  },
+  const copies = await deliverAgain(stage, random)
+  const isWorkedOff = await holdsWithin(PATIENCE, () => isIdle(stage))
+  const after = await stateOf(stage)
+
+  const received = await messageIdsIn(stage.sink)
+  const letters = after.letters.map(({ id }) => ({ id: String(id), ids: received.get(String(id)) ?? [] }))
+  const failures = stage.service.output.match(/a message will come again|was parked/g)?.length ?? 0
+  const of = letters.length
+  const wrong = letters.filter(({ ids }) => new Set(ids).size > new Set(ids.map(kindIn)).size)
+  const ofBothKinds = letters.filter(({ ids }) => new Set(ids.map(kindIn)).size > 1)
+  await appendFile(join(directory, 'letters.jsonl'), letters.map(one => `${JSON.stringify(one)}\n`).join(''))
+  return {
+    trials: histories.length * 2,
+    unit: 'sign-ups',
+    counted: [
+      { what: 'letters that never came', count: letters.filter(({ ids }) => ids.length === 0).length, of },
+      { what: 'letters that came again with another Message-ID', count: wrong.length, of },
+      { what: 'accounts without a letter of their own', count: after.withoutLetter, of: after.accounts.length },
+      { what: 'addresses confirmed twice', count: after.confirmedTwice, of: histories.length },
+      {
+        what: 'confirmations that did not succeed',
+        count: histories.filter(({ hasFailed }) => hasFailed).length,
+        of: histories.length,
+      },
+      { what: 'deliveries that failed', count: failures, of: copies },
+      {
+        what: 'end states that late copies changed',
+        count: isDeepStrictEqual(after, before) && isWorkedOff ? 0 : 1,
+        of: 1,
+      },
+      {
+        what: 'letters that late copies sent',
+        count: stage.sink.letters.length - lettersBefore,
+        of: copies,
+      },
+    ],
+    measured: [
+      {
+        what: 'letters that came again with the same Message-ID, of all',
+        value: letters.reduce((sum, { ids }) => sum + Math.max(0, ids.length - 1), 0) / of,
+        unit: '',
+      },
+      {
+        what: 'letters that came both as a confirmation letter and as one that tells of the account',
+        value: ofBothKinds.length,
+        unit: '',
+      },
+      { what: 'late copies delivered', value: copies, unit: '' },
+    ],
+    remarks: [
+      'Each message was done 2 to 5 times by a worker that was altered for it, up to ten of them at the same time; ' +
+        'then 1 to 4 late copies of each were sent in random order, and done as often.',
+      'A letter comes as both kinds where it is done twice at the same time and the address is confirmed in between; ' +
+        'each of the two is right at its moment.',
+      'Only what is done at the same time sends a letter twice: both saw that it had not been sent.',
+    ],
+  }
 }
 
 /** What the letter is for, which its Message-ID names after its id. */

@@ -3,8 +3,9 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { PgBoss } from 'pg-boss'
-import type { Experiment } from '../../../proof/experiment.ts'
+import type { Experiment, Findings, Trial } from '../../../proof/experiment.ts'
 import { seededRandom } from '../../../proof/random.ts'
+import type { Alteration } from '../../../support/altered-source.ts'
 import { openStage, type Stage, trySignUp } from '../stage.ts'
 import { atRate, holdsWithin, quantile } from '../waiting.ts'
 import { type Poison, poison, type QueueName } from './poison-payloads.ts'
@@ -25,57 +26,61 @@ export const poisonMessages: Experiment = {
     'of those who sign up meanwhile are not late.',
   command: 'prove',
   trials: { short: 300, full: 10_000 },
-  async run({ trials, seed, postgresUrl, directory, progress }) {
-    await using stage = await openStage({ postgresUrl })
-    await using poisoner = await openPoisoner(stage, seed)
-    const seconds = Math.max(3, trials / PER_SECOND)
-    const healthy = atRate({ perSecond: SIGN_UPS, count: Math.ceil(seconds * SIGN_UPS) }, () => trySignUp(stage.url))
-    const sent: Sent[] = []
-    await atRate({ perSecond: PER_SECOND / AT_ONCE, count: Math.ceil(trials / AT_ONCE) }, async () => {
-      sent.push(...(await poisoner.send(AT_ONCE)))
-      progress(sent.length)
-    })
-    const signUps = await healthy
-    const isSettled = await holdsWithin(PATIENCE, async () => (await unsettled(stage)) === 0)
-    const found = new Map((await fatesOf(stage)).map(one => [one.id, one]))
-    const deviations = sent.filter(one => fateOf(found.get(one.id)) !== one.fate)
-    await appendFile(
-      join(directory, 'poison.jsonl'),
-      deviations.map(one => `${JSON.stringify({ ...one, found: found.get(one.id) })}\n`).join(''),
-    )
-    const delays = await deliveryTimes(stage)
-    const accepted = signUps.filter(({ outcome }) => outcome === 'ok')
-    const parked = sent.filter(({ fate }) => fate === 'parked')
-    return {
-      trials: sent.length,
-      unit: 'poison messages',
-      counted: [
-        { what: 'messages that came to another end', count: deviations.length, of: sent.length },
-        {
-          what: 'parked messages that were tried more than once',
-          count: parked.filter(({ id }) => found.get(id)?.retries !== 0).length,
-          of: parked.length,
-        },
-        { what: 'ends of the process', count: stage.service.child.exitCode === null ? 0 : 1, of: sent.length },
-        { what: 'backlogs that were never worked off', count: isSettled ? 0 : 1, of: 1 },
-        { what: 'sign-ups that were refused', count: signUps.length - accepted.length, of: signUps.length },
-        { what: 'sign-ups without a letter', count: accepted.length - delays.length, of: accepted.length },
-      ],
-      measured: [
-        {
-          what: 'from a sign-up to its letter, p99, between the poison',
-          value: quantile(delays, 0.99),
-          unit: 'ms',
-          promised: { below: 2_000 },
-        },
-        { what: 'from a sign-up to its letter, median', value: quantile(delays, 0.5), unit: 'ms' },
-      ],
-      remarks: [
-        `${PER_SECOND} poison messages a second among ${SIGN_UPS} sign-ups a second.`,
-        'A message of a later version is not parked: it waits for a newer process, and is looked at again every 5 minutes at the most often.',
-      ],
-    }
-  },
+  run: trial => poisonQueue(trial),
+}
+
+/** @param alterations of the service, which show that this can fail */
+export async function poisonQueue(trial: Trial, alterations: Alteration[] = []): Promise<Findings> {
+  const { trials, seed, postgresUrl, directory, progress } = trial
+  await using stage = await openStage({ postgresUrl, alterations })
+  await using poisoner = await openPoisoner(stage, seed)
+  const seconds = Math.max(3, trials / PER_SECOND)
+  const healthy = atRate({ perSecond: SIGN_UPS, count: Math.ceil(seconds * SIGN_UPS) }, () => trySignUp(stage.url))
+  const sent: Sent[] = []
+  await atRate({ perSecond: PER_SECOND / AT_ONCE, count: Math.ceil(trials / AT_ONCE) }, async () => {
+    sent.push(...(await poisoner.send(AT_ONCE)))
+    progress(sent.length)
+  })
+  const signUps = await healthy
+  const isSettled = await holdsWithin(PATIENCE, async () => (await unsettled(stage)) === 0)
+  const found = new Map((await fatesOf(stage)).map(one => [one.id, one]))
+  const deviations = sent.filter(one => fateOf(found.get(one.id)) !== one.fate)
+  await appendFile(
+    join(directory, 'poison.jsonl'),
+    deviations.map(one => `${JSON.stringify({ ...one, found: found.get(one.id) })}\n`).join(''),
+  )
+  const delays = await deliveryTimes(stage)
+  const accepted = signUps.filter(({ outcome }) => outcome === 'ok')
+  const parked = sent.filter(({ fate }) => fate === 'parked')
+  return {
+    trials: sent.length,
+    unit: 'poison messages',
+    counted: [
+      { what: 'messages that came to another end', count: deviations.length, of: sent.length },
+      {
+        what: 'parked messages that were tried more than once',
+        count: parked.filter(({ id }) => found.get(id)?.retries !== 0).length,
+        of: parked.length,
+      },
+      { what: 'ends of the process', count: stage.service.child.exitCode === null ? 0 : 1, of: sent.length },
+      { what: 'backlogs that were never worked off', count: isSettled ? 0 : 1, of: 1 },
+      { what: 'sign-ups that were refused', count: signUps.length - accepted.length, of: signUps.length },
+      { what: 'sign-ups without a letter', count: accepted.length - delays.length, of: accepted.length },
+    ],
+    measured: [
+      {
+        what: 'from a sign-up to its letter, p99, between the poison',
+        value: quantile(delays, 0.99),
+        unit: 'ms',
+        promised: { below: 2_000 },
+      },
+      { what: 'from a sign-up to its letter, median', value: quantile(delays, 0.5), unit: 'ms' },
+    ],
+    remarks: [
+      `${PER_SECOND} poison messages a second among ${SIGN_UPS} sign-ups a second.`,
+      'A message of a later version is not parked: it waits for a newer process, and is looked at again every 5 minutes at the most often.',
+    ],
+  }
 }
 
 /** A client of the queue that sends what the service never would. */
