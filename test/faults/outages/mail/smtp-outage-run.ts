@@ -13,8 +13,8 @@ export type OutageRun = {
   outage: { from: number; to: number }
   /** Letters that were not sent yet, over time. */
   backlog: [at: number, letters: number][]
-  /** Seconds from the end of the outage until all letters were sent; undefined when they never were. */
-  drainedIn: number | undefined
+  /** Seconds from the end of the outage until all letters were sent, or nobody waited for them any more. */
+  drainedIn: number
   lost: string[]
   withoutLetter: number
   duplicates: number
@@ -27,6 +27,7 @@ type Phase = 'before' | 'outage' | 'after'
 
 const AROUND = 0.1 // of the outage's length, before it and after it
 const SAMPLE = 500 // milliseconds
+const PATIENCE = 90 // seconds that the backlog has beyond twice the length of the outage
 
 /** Signs up steadily while the mail server is there, is away in one way, and is there again, until nothing waits. */
 export async function runOutage(
@@ -66,8 +67,8 @@ export async function runOutage(
   await mode.end({ sink, proxy })
   const [to, connections] = [now(), proxy.connections - connectionsBefore]
   await phase('after', AROUND * seconds)
-  const isDrained = await holdsWithin(2 * seconds + 90, async () => (await unsentLetters(stage)) === 0)
-  const drainedIn = isDrained ? (backlog.findLast(([, letters]) => letters > 0)?.[0] ?? to) - to : undefined
+  await holdsWithin(2 * seconds + PATIENCE, async () => (await unsentLetters(stage)) === 0)
+  const drainedIn = Math.max(0, (backlog.findLast(([, letters]) => letters > 0)?.[0] ?? to) - to)
   watching.abort()
   await watched
 
@@ -84,7 +85,7 @@ export async function runOutage(
     signUps,
     outage: { from, to },
     backlog,
-    drainedIn: drainedIn === undefined ? undefined : Math.max(0, drainedIn),
+    drainedIn,
     lost: accepted.filter(email => idsOf.get(email)?.length === 0),
     withoutLetter: await unsentLetters(stage),
     duplicates: received.reduce((sum, ids) => sum + Math.max(0, ids.length - 1), 0),
