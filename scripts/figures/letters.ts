@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type HelperProcess, startHelper } from '../../test/measuring/helper-process.ts'
+import { whole } from '../../test/measuring/statistics.ts'
 import { signUp } from '../../test/support/service.ts'
-import { type HelperProcess, startHelper } from './helper-process.ts'
 import type { LettersLoad, LoadResult } from './load.ts'
 import { startService } from './service.ts'
 import type { Arrival, SinkAnswer, SinkQuestion } from './sink.ts'
-import { whole } from './statistics.ts'
 import { newStorage, STORAGES, type StorageKind } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
@@ -36,7 +37,7 @@ export const letters: Subject = {
 }
 
 async function measureStorage(kind: StorageKind, count: number, needs: SubjectNeeds): Promise<string[]> {
-  await using sink: Sink = startHelper('sink.ts')
+  await using sink: Sink = startHelper(join(import.meta.dirname, 'sink.ts'))
   const { port } = await sink.ask({ want: 'state' })
   await using storage = await newStorage(kind, needs)
   await using service = await startService({ ...storage.environment, AUTH_SMTP_URL: `smtp://127.0.0.1:${port}` })
@@ -45,7 +46,7 @@ async function measureStorage(kind: StorageKind, count: number, needs: SubjectNe
   await untilArrived(sink, tickets.length)
   await sink.ask({ want: 'to forget' })
 
-  await using load = startHelper<LettersLoad, LoadResult>('load.ts')
+  await using load = startHelper<LettersLoad, LoadResult>(join(import.meta.dirname, 'load.ts'))
   const { url } = service
   const asked = await load.ask({ kind: 'letters', url, concurrency: CONCURRENCY, count, tickets })
   await untilArrived(sink, count)

@@ -2,7 +2,7 @@
 
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { answerParent } from './helper-process.ts'
+import { answerParent } from '../../test/measuring/helper-process.ts'
 
 export type LettersLoad = {
   kind: 'letters'

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { whole } from '../../test/measuring/statistics.ts'
 import { signUp } from '../../test/support/service.ts'
 import { type ServiceProcess, startService } from './service.ts'
-import { whole } from './statistics.ts'
 import { newStorage } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 

@@ -1,9 +1,10 @@
+import { join } from 'node:path'
+import { startHelper } from '../../test/measuring/helper-process.ts'
+import { percentile, whole } from '../../test/measuring/statistics.ts'
 import { signIn } from '../../test/support/service.ts'
 import { confirmedAccount } from './accounts.ts'
-import { startHelper } from './helper-process.ts'
 import type { LoadResult, RefreshesLoad } from './load.ts'
 import { startService } from './service.ts'
-import { percentile, whole } from './statistics.ts'
 import { newStorage, STORAGES, type StorageKind } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
@@ -38,7 +39,7 @@ async function measureStorage(kind: StorageKind, needs: SubjectNeeds): Promise<s
   while (tokens.length < SESSIONS) tokens.push(await signIn(service, account)) // hashing has few lanes
   const rows = []
   for (const concurrency of CLIENTS) {
-    await using load = startHelper<RefreshesLoad, LoadResult>('load.ts')
+    await using load = startHelper<RefreshesLoad, LoadResult>(join(import.meta.dirname, 'load.ts'))
     const times = { warmUp: needs.scaled(WARM_UP), duration: needs.scaled(DURATION) }
     const result = await load.ask({ kind: 'refreshes', url: service.url, concurrency, tokens, ...times })
     tokens = result.tokens

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { SMTPServer } from 'smtp-server'
-import { answerParent } from './helper-process.ts'
+import { answerParent } from '../../test/measuring/helper-process.ts'
 
 export type SinkQuestion = { want: 'state' | 'arrivals' | 'to forget' }
 export type SinkAnswer = {

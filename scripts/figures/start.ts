@@ -1,5 +1,5 @@
+import { inSeconds } from '../../test/measuring/statistics.ts'
 import { COMMANDS, type Command, startService } from './service.ts'
-import { inSeconds } from './statistics.ts'
 import { newStorage, type Storage } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 

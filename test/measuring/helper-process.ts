@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { opening } from './opened.ts'
 
 type Reply = { answer: unknown } | { fault: string }
@@ -8,9 +7,9 @@ type Reply = { answer: unknown } | { fault: string }
 /** A process beside this one that answers one question at a time. */
 export type HelperProcess<Question, Answer> = AsyncDisposable & { ask(question: Question): Promise<Answer> }
 
-/** @param file beside this one; it calls {@link answerParent} */
+/** @param file its path; it calls {@link answerParent} */
 export function startHelper<Question extends object, Answer>(file: string): HelperProcess<Question, Answer> {
-  const child = fork(join(import.meta.dirname, file), { execArgv: [] })
+  const child = fork(file, { execArgv: [] })
   const ended = once(child, 'exit').then(([code, signal]) => `${file} ended with ${signal ?? `exit code ${code}`}`)
   return {
     async ask(question) {

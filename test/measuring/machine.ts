@@ -22,8 +22,8 @@ export async function describeMachine(postgresVersion: string): Promise<[name: s
 
 function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
-  const isChanged =
-    git('status', '--porcelain', '--', ':/src', ':/migrations', ':/scripts', ':/package-lock.json') !== ''
+  const sources = [':/src', ':/test', ':/migrations', ':/scripts', ':/package-lock.json']
+  const isChanged = git('status', '--porcelain', '--', ...sources) !== ''
   return `${git('rev-parse', '--short', 'HEAD')}${isChanged ? ', with changes that are not committed' : ''}`
 }
 

@@ -17,6 +17,6 @@ export function isInMemory(path: string): boolean {
 
 /** An empty directory on a disk that is removed at the end. */
 export async function newDirectory(): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(diskDirectory(), 'auth-figures-'))
+  const path = await mkdtemp(join(diskDirectory(), 'auth-measured-'))
   return { path, ...opening(() => rm(path, { recursive: true, force: true, maxRetries: 5 })) }
 }

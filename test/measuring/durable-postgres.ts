@@ -5,8 +5,8 @@ import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { findPostgresBinaries } from '../../test/support/postgres-binaries.ts'
-import { chooseLaunch, ENVIRONMENT, type Launch, runToEnd } from '../../test/support/postgres-launch.ts'
+import { findPostgresBinaries } from '../support/postgres-binaries.ts'
+import { chooseLaunch, ENVIRONMENT, type Launch, runToEnd } from '../support/postgres-launch.ts'
 import { diskDirectory } from './directory.ts'
 import { freePort } from './free-port.ts'
 import { opening } from './opened.ts'
@@ -29,7 +29,7 @@ export type DurablePostgres = AsyncDisposable & {
 export async function startDurablePostgres(): Promise<DurablePostgres> {
   const folders: string[] = []
   const newFolder = (parent: string) => {
-    const folder = mkdtempSync(join(parent, 'auth-figures-'))
+    const folder = mkdtempSync(join(parent, 'auth-measured-'))
     folders.push(folder)
     return folder
   }
@@ -91,7 +91,7 @@ async function checkedVersion(url: string, server: ChildProcess, log: string): P
     try {
       for (const setting of DURABLE) {
         const value = await shown(client, setting)
-        if (value !== 'on') throw new Error(`The figures need PostgreSQL with ${setting} on. Found: ${value}.`)
+        if (value !== 'on') throw new Error(`Measuring needs PostgreSQL with ${setting} on. Found: ${value}.`)
       }
       return await shown(client, 'server_version')
     } finally {
