@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem, type } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { isInMemory, newDirectory } from './directory.ts'
 import { percentile } from './statistics.ts'
 
@@ -45,4 +46,21 @@ async function describeDisk(): Promise<string> {
   const [median, p99] = [0.5, 0.99].map(share => percentile(times, share).toFixed(2))
   const place = isInMemory(directory.path) ? ', in memory: nothing is really synced' : ''
   return `writing and syncing 8 KiB takes ${median} ms (p99 ${p99} ms)${place}`
+}
+
+const LOOKED_FOR = 1_000 // milliseconds
+
+/** How many cores other programs keep busy just now. Figures that are taken meanwhile are worse. */
+export async function busyCores(): Promise<number> {
+  const before = coreTimes()
+  await pause(LOOKED_FOR)
+  const after = coreTimes()
+  const share = 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)
+  return share * cpus().length
+}
+
+function coreTimes(): { idle: number; all: number } {
+  const times = cpus().map(core => core.times)
+  const all = times.flatMap(one => Object.values(one))
+  return { idle: times.reduce((sum, { idle }) => sum + idle, 0), all: all.reduce((sum, part) => sum + part, 0) }
 }

@@ -13,6 +13,10 @@ export type Experiment = {
   command: 'prove' | 'prove:long'
   /** How many trials each form makes; of what, {@link Findings.unit} says. */
   trials: { short: number; full: number }
+  /** The requirements that it proves, such as `R42` (docs/security/requirements.md). */
+  proves?: string[]
+  /** In full, {@link Trial.postgresUrl} syncs what it commits to a disk. For figures that depend on it. */
+  isDurable?: boolean
   run(trial: Trial): Promise<Findings>
 }
 

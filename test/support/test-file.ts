@@ -30,7 +30,8 @@ const running = new Map<ChildProcess, string>()
 // processors with memory protection keys, and aborts with "Check failed: jit_page.has_value()" (nodejs/node#64500 is of
 // that kind). Test files open a dozen embedded databases each; the service, which is tested in processes without this
 // flag, opens one.
-export const AGAINST_V8_FAULT = process.platform === 'linux' && process.arch === 'x64' ? ['--no-memory-protection-keys'] : []
+export const AGAINST_V8_FAULT =
+  process.platform === 'linux' && process.arch === 'x64' ? ['--no-memory-protection-keys'] : []
 
 /**
  * Runs one test file in a process of its own, in a process group of its own, nothing of which is left afterwards.

@@ -1,0 +1,4 @@
+import type { Experiment } from './experiment.ts'
+
+/** Every experiment, in the order of docs/proof.md. */
+export const EXPERIMENTS: readonly Experiment[] = []
