@@ -6,7 +6,8 @@
  *   node test/run.ts test/arrows.test.ts …      only these files, or the files in these folders
  *
  * AUTH_TEST_CONCURRENCY says how many test files run at a time (2). AUTH_TEST_DATABASE_URL names a PostgreSQL server to
- * use instead of one that is started for the run. Test files find its URL in AUTH_TEST_POSTGRES.
+ * use instead of one that is started for the run. Test files find its URL in AUTH_TEST_POSTGRES. What came of each test is
+ * kept in build/outcomes, for `npm run requirements`.
  */
 
 import { spawn } from 'node:child_process'
@@ -15,6 +16,7 @@ import { globSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import { keepOutcomes } from './support/outcomes.ts'
 import { startPostgres } from './support/postgres.ts'
 import { endTestFiles, runTestFile } from './support/test-file.ts'
 
@@ -100,7 +102,8 @@ async function testFiles(files: string[], release: Release): Promise<void> {
   const lane = async () => {
     for (const file of waiting) {
       const began = performance.now()
-      const { passed, failed, failures, printed } = await runTestFile(file, { cwd: root, environment })
+      const { passed, failed, tests, failures, printed } = await runTestFile(file, { cwd: root, environment })
+      keepOutcomes(file, tests)
       count({ passed, failed })
       print(`  ${failed === 0 ? '✔' : '✖'} ${file}: ${sentence({ passed, failed })} (${secondsSince(began)})`)
       if (failed === 0) continue

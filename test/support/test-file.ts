@@ -12,6 +12,8 @@ import type { Outcome } from './reporter.ts'
 export interface FileResult {
   passed: number
   failed: number
+  /** Whether each test passed, by its whole name. */
+  tests: Record<string, boolean>
   /** What went wrong, each in full; there may be fewer than `failed`, as a test fails with its parts. */
   failures: string[]
   /** What the file printed, on standard output and then on standard error. */
@@ -83,6 +85,7 @@ export async function runTestFile(
   return {
     passed,
     failed: failed + faults.length,
+    tests: testsOf(outcomes),
     failures: [...failures, ...faults],
     printed: (await printed).join('').trim(),
   }
@@ -100,6 +103,16 @@ function readOutcomes(report: string): Outcome[] {
   if (!existsSync(report)) return []
   const lines = readFileSync(report, 'utf8').split('\n')
   return lines.slice(0, -1).map(line => JSON.parse(line)) // what follows the last line break was cut off
+}
+
+function testsOf(outcomes: Outcome[]): Record<string, boolean> {
+  const tests: Record<string, boolean> = {}
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'passed' && outcome.kind !== 'failed') continue
+    const name = outcome.test.replace(/ \([^()]*:\d+\)$/, '') // where it stands
+    tests[name] = outcome.kind === 'passed' && tests[name] !== false
+  }
+  return tests
 }
 
 function whatWasRunning(outcomes: Outcome[]): string {

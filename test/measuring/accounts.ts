@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type SignedUp, send, signUp, tokenIn } from '../../test/support/service.ts'
+import { type SignedUp, send, signUp, tokenIn } from '../support/service.ts'
 
 const LONGEST_WAIT = 15_000 // milliseconds
 
