@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type HelperProcess, startHelper } from '../../test/measuring/helper-process.ts'
-import { startService } from '../../test/measuring/service.ts'
 import { whole } from '../../test/measuring/statistics.ts'
-import { newStorage, STORAGES, type StorageKind } from '../../test/measuring/storage.ts'
 import { signUp } from '../../test/support/service.ts'
 import type { LettersLoad, LoadResult } from './load.ts'
+import { startService } from './service.ts'
 import type { Arrival, SinkAnswer, SinkQuestion } from './sink.ts'
+import { newStorage, STORAGES, type StorageKind } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
 const LETTERS = 3_000

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type ServiceProcess, startService } from '../../test/measuring/service.ts'
 import { whole } from '../../test/measuring/statistics.ts'
-import { newStorage } from '../../test/measuring/storage.ts'
 import { signUp } from '../../test/support/service.ts'
+import { type ServiceProcess, startService } from './service.ts'
+import { newStorage } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
 const IDLE = 10 // seconds

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { confirmedAccount } from '../../test/measuring/accounts.ts'
 import { startHelper } from '../../test/measuring/helper-process.ts'
-import { startService } from '../../test/measuring/service.ts'
 import { percentile, whole } from '../../test/measuring/statistics.ts'
-import { newStorage, STORAGES, type StorageKind } from '../../test/measuring/storage.ts'
 import { signIn } from '../../test/support/service.ts'
 import type { LoadResult, RefreshesLoad } from './load.ts'
+import { startService } from './service.ts'
+import { newStorage, STORAGES, type StorageKind } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
 const SESSIONS = 64

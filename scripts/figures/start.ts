@@ -1,6 +1,6 @@
-import { COMMANDS, type Command, startService } from '../../test/measuring/service.ts'
 import { inSeconds } from '../../test/measuring/statistics.ts'
-import { newStorage, type Storage } from '../../test/measuring/storage.ts'
+import { COMMANDS, type Command, startService } from './service.ts'
+import { newStorage, type Storage } from './storage.ts'
 import type { Subject, SubjectNeeds } from './subject.ts'
 
 const RUNS = 5

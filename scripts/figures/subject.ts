@@ -1,4 +1,4 @@
-import type { StoragePlace } from '../../test/measuring/storage.ts'
+import type { StoragePlace } from './storage.ts'
 
 /** Something that is measured, with a section of its own in docs/figures.md. */
 export type Subject = {

@@ -1,4 +1,5 @@
+import { signInFlood } from '../load/sign-in-flood.ts'
 import type { Experiment } from './experiment.ts'
 
 /** Every experiment, in the order of docs/proof.md. */
-export const EXPERIMENTS: readonly Experiment[] = []
+export const EXPERIMENTS: readonly Experiment[] = [signInFlood]

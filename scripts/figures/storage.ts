@@ -1,6 +1,6 @@
-import { createDatabase } from '../support/postgres.ts'
-import { SECRET_KEY } from '../support/service.ts'
-import { newDirectory } from './directory.ts'
+import { newDirectory } from '../../test/measuring/directory.ts'
+import { createDatabase } from '../../test/support/postgres.ts'
+import { SECRET_KEY } from '../../test/support/service.ts'
 
 export const STORAGES = ['embedded', 'PostgreSQL'] as const
 export type StorageKind = (typeof STORAGES)[number]

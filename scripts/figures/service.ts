@@ -4,9 +4,9 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { delimiter, join, sep } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { newDirectory } from './directory.ts'
-import { freePort } from './free-port.ts'
-import { opening } from './opened.ts'
+import { newDirectory } from '../../test/measuring/directory.ts'
+import { freePort } from '../../test/measuring/free-port.ts'
+import { opening } from '../../test/measuring/opened.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LONGEST_START = 60_000 // milliseconds
