@@ -1,0 +1,102 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, cpSync, globSync, mkdirSync, readFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
+import { type MutationReport, readMutants } from './mutants.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const STRYKER = join(import.meta.dirname, 'stryker')
+const INSTALLED = join(ROOT, 'build/mutation') // not in node_modules: few who work on the service need it
+const REPORT = join(ROOT, 'build/stryker-report.json')
+const NOTICED = 0.85 // of all changes, at least
+
+// Where a fault would let somebody in. Its trials are these files.
+const MUTATED = [
+  'src/sessions/refresh-token.ts',
+  'src/sessions/rotate.ts',
+  'src/email/address.ts',
+  ...globSync(['src/tokens/**/*.ts', 'src/confirmation/**/*.ts'], { cwd: ROOT })
+    .filter(file => !file.endsWith('letter-texts.ts')) // words
+    .sort(),
+]
+
+/** Changes the code in small ways, one at a time, to see whether a test notices. */
+export const mutation: Experiment = {
+  id: 'F19',
+  title: 'Mutation of the code',
+  claim: 'Of small changes to the code of tokens, confirmation and addresses, tests notice at least 85 %.',
+  command: 'prove:long',
+  trials: { short: 1, full: MUTATED.length },
+  run: runMutation,
+}
+
+async function runMutation(trial: Trial): Promise<Findings> {
+  install()
+  await runStryker(trial, MUTATED.slice(0, trial.trials))
+  copyFileSync(REPORT, join(trial.directory, 'mutation.json'))
+  return findingsOf(JSON.parse(readFileSync(REPORT, 'utf8')))
+}
+
+function install(): void {
+  mkdirSync(INSTALLED, { recursive: true })
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(STRYKER, file), join(INSTALLED, file))
+  const { status, stdout, stderr } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: INSTALLED,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  if (status !== 0) throw new Error(`Stryker could not be installed into build/mutation:\n${stdout}${stderr}`)
+}
+
+async function runStryker({ postgresUrl, progress }: Trial, files: string[]): Promise<void> {
+  const stryker = join(INSTALLED, 'node_modules/@stryker-mutator/core/bin/stryker.js')
+  const config = join(STRYKER, 'stryker.config.json')
+  const child = spawn(process.execPath, [stryker, 'run', config, '--mutate', files.join(',')], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      AUTH_TEST_POSTGRES: postgresUrl,
+      PATH: [dirname(process.execPath), process.env.PATH].join(delimiter), // its runner starts `node`
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const printed: string[] = []
+  createInterface({ input: child.stdout }).on('line', line => {
+    printed.push(line)
+    const [, percent] = /Mutation testing\s+(\d+)%/.exec(line) ?? []
+    progress(Math.floor((Number(percent ?? 0) / 100) * files.length), line.slice(0, 80))
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`Stryker ended with exit code ${code}:\n${printed.slice(-20).join('\n')}`)
+}
+
+/** What a report of Stryker says about the claim. */
+export function findingsOf(report: MutationReport): Findings {
+  const { valid, survivors } = readMutants(report)
+  return {
+    trials: valid,
+    unit: 'changes',
+    counted: [
+      {
+        what: 'changes that no test noticed',
+        count: survivors.length,
+        of: valid,
+        atMost: Math.floor((1 - NOTICED) * valid),
+      },
+    ],
+    measured: [
+      { what: 'noticed', value: (1 - survivors.length / valid) * 100, unit: '%', promised: { atLeast: NOTICED * 100 } },
+      { what: 'in code that no test reaches', value: survivors.filter(({ isReached }) => !isReached).length, unit: '' },
+    ],
+    remarks: [
+      'By Stryker, with the tests of these parts and the stories, on PostgreSQL; a change that makes a test hang counts as noticed.',
+      ...survivors.map(
+        ({ file, line, found, replacement }) => `Not noticed: ${file}:${line} ${code(found)} → ${code(replacement)}`,
+      ),
+    ],
+  }
+}
+
+const code = (text: string) => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``)
