@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, globSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
@@ -40,6 +40,10 @@ async function runMutation(trial: Trial): Promise<Findings> {
 }
 
 function install(): void {
+  const wanted = readFileSync(join(STRYKER, 'package-lock.json'), 'utf8')
+  const lock = join(INSTALLED, 'package-lock.json')
+  const isInstalled = existsSync(join(INSTALLED, 'node_modules/.package-lock.json'))
+  if (isInstalled && existsSync(lock) && readFileSync(lock, 'utf8') === wanted) return
   mkdirSync(INSTALLED, { recursive: true })
   for (const file of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(STRYKER, file), join(INSTALLED, file))
   const { status, stdout, stderr } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
