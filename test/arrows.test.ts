@@ -26,7 +26,7 @@ suite('areas keep their arrows', () => {
     assert.equal(findCircle(new Map(folders as [string, string[]][])), undefined)
   })
 
-  test('the packages with a home are the packages that the service depends on', () => {
+  test('the packages with a home are the packages that the service depends on [R87]', () => {
     assert.deepEqual(Object.keys(PACKAGES).sort(), Object.keys(packageJson.dependencies).sort())
   })
 })

@@ -12,7 +12,7 @@ import { confirmedAccount, exchange, send, startTestService, type TestService } 
 
 // The class of Zitadel CVE-2023-22492 and of Directus' "suspended user".
 for (const kind of DATABASES) {
-  describe(`a sign-in that races with disabling the account on ${kind}`, () => {
+  describe(`a sign-in that races with disabling the account on ${kind} [R47]`, () => {
     let service: TestService
     let database: Database
     before(async () => {

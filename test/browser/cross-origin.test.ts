@@ -91,7 +91,7 @@ describe('a single-page application', () => {
     await page.close()
   })
 
-  test('on another origin gets no answer', async () => {
+  test('on another origin gets no answer [R54]', async () => {
     const { page, call, postJson, postForm } = await application(other.origin)
     assert.equal(await postJson('/v1/accounts', { email: newAddress(), password: PASSWORD }), undefined)
     assert.equal(await postForm('/oauth2/token', { grant_type: 'refresh_token', refresh_token: 'x' }), undefined)
@@ -106,13 +106,13 @@ describe('a single-page application', () => {
     await page.close()
   })
 
-  test('with credentials gets no answer, wherever it is', async () => {
+  test('with credentials gets no answer, wherever it is [R54]', async () => {
     const { page, call } = await application(allowed.origin)
     assert.equal(await call('/v1/confirmation', { credentials: 'include' }), undefined)
     await page.close()
   })
 
-  test('on an origin that only looks like an allowed one gets no answer', async () => {
+  test('on an origin that only looks like an allowed one gets no answer [R54]', async () => {
     const hostile = [
       'null',
       `${allowed.origin}.evil.example`,

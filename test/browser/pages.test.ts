@@ -75,7 +75,7 @@ for (const kind of DATABASES) {
         await page.context().close()
       })
 
-    test('a scanner that opens the link, runs the scripts and submits the forms confirms nothing', async () => {
+    test('a scanner that opens the link, runs the scripts and submits the forms confirms nothing [R05, R07]', async () => {
       const person = await newPage()
       const email = newAddress()
       await signUpIn(person, email)
@@ -101,7 +101,7 @@ for (const kind of DATABASES) {
       await person.context().close()
     })
 
-    test('a page of another site that posts to /sign-up is refused', async () => {
+    test('a page of another site that posts to /sign-up is refused [R53]', async () => {
       const page = await newPage()
       const email = newAddress()
       await page.route('http://evil.localhost/**', route =>
@@ -122,7 +122,7 @@ for (const kind of DATABASES) {
       await page.context().close()
     })
 
-    test('the cookies of the pages are out of reach of scripts', async () => {
+    test('the cookies of the pages are out of reach of scripts [R52]', async () => {
       const page = await newPage()
       await signUpIn(page, newAddress())
       assert.equal(await page.evaluate(() => document.cookie), '')
@@ -130,7 +130,7 @@ for (const kind of DATABASES) {
       await page.context().close()
     })
 
-    test('no page breaks its own policy, and none asks another host for anything', async () => {
+    test('no page breaks its own policy, and none asks another host for anything [R75]', async () => {
       const page = await newPage()
       const complaints: string[] = []
       const hosts = new Set<string>()

@@ -50,7 +50,7 @@ for (const kind of DATABASES) {
       assert.equal((await confirm({ token: other.token, password: PASSWORD })).status, 200)
     })
 
-    test('confirming again gives the same answer, with either proof, also after expiry', async () => {
+    test('confirming again gives the same answer, with either proof, also after expiry [R06]', async () => {
       const { token, ticket } = await signedUpWithLetter()
       const first = await confirm({ token, ticket })
       assert.deepEqual((await confirm({ token, ticket })).body, first.body)
@@ -61,7 +61,7 @@ for (const kind of DATABASES) {
       })
     })
 
-    test('fifty parallel confirmations change the state once', async () => {
+    test('fifty parallel confirmations change the state once [R89]', async () => {
       const { token, ticket } = await signedUpWithLetter()
       const answers = await Promise.all(Array.from({ length: 50 }, () => confirm({ token, ticket })))
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
@@ -116,7 +116,7 @@ for (const kind of DATABASES) {
       })
     })
 
-    test('a link is good for 24 hours from its sending, to the second', async () => {
+    test('a link is good for 24 hours from its sending, to the second [R10]', async () => {
       const { token, ticket } = await signedUpWithLetter()
       const { body } = await statusOf({ ticket })
       assert.equal(Date.parse(body.expires_at) - Date.parse(body.sent_at), DAY * 1_000)
@@ -183,7 +183,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('an account that nobody confirms is gone after 7 days, and signing up again works', async () => {
+    test('an account that nobody confirms is gone after 7 days, and signing up again works [R23]', async () => {
       const email = newAddress()
       const { token, ticket } = await signedUpWithLetter(email)
       const confirmed = await signedUpWithLetter()

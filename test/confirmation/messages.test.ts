@@ -5,7 +5,7 @@ import { PgBoss } from 'pg-boss'
 import { lettersTo, signUp, startTestService } from '../support/service.ts'
 
 describe('messages', () => {
-  test('that come again send no second letter, garbage is parked, and a later version waits', async () => {
+  test('that come again send no second letter, garbage is parked, and a later version waits [R88]', async () => {
     await using service = await startTestService('PostgreSQL')
     const sender = new PgBoss({ connectionString: service.databaseUrl!, supervise: false, schedule: false })
     sender.on('error', () => {})

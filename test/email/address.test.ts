@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { canonicalEmailAddress, maskedEmailAddress } from '../../src/email/address.ts'
 
-describe('an address becomes canonical', () => {
+describe('an address becomes canonical [R15, R16, R17]', () => {
   const spellings: Record<string, string> = {
     'ANN@Example.COM': 'ann@example.com',
     'ann+tag@example.com': 'ann+tag@example.com',
@@ -26,7 +26,7 @@ describe('an address becomes canonical', () => {
     test(`${JSON.stringify(typed)}`, () => assert.equal(canonicalEmailAddress(typed), canonical))
 })
 
-describe('no mail goes to', () => {
+describe('no mail goes to [R15]', () => {
   const refused = [
     '',
     'ann',
@@ -90,7 +90,7 @@ const likeAnAddress = fc.oneof(
     .map(parts => parts.join('')),
 )
 
-test('whatever is typed, a canonical address is plain, short and its own canonical form', () => {
+test('whatever is typed, a canonical address is plain, short and its own canonical form [R15]', () => {
   fc.assert(
     fc.property(likeAnAddress, typed => {
       const address = canonicalEmailAddress(typed)

@@ -51,7 +51,7 @@ function assertNothingSaid({ error, letters, lines, health }: Awaited<ReturnType
   )
 }
 
-describe('with STARTTLS', () => {
+describe('with STARTTLS [R20]', () => {
   test('credentials and letter travel encrypted', async () => {
     const { error, letters, lines } = await send({ tls: 'starttls', certificate: trusted }, {})
     assert.equal(error, undefined)
@@ -83,7 +83,7 @@ describe('with STARTTLS', () => {
   })
 })
 
-describe('with TLS from the first byte', () => {
+describe('with TLS from the first byte [R20]', () => {
   test('credentials and letter travel encrypted', async () => {
     const { error, letters } = await send({ tls: 'implicit', certificate: trusted }, { tls: 'implicit' })
     assert.equal(error, undefined)

@@ -45,7 +45,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe('a letter', () => {
-  test('goes to its one recipient, in text and HTML, marked as sent by a machine', async () => {
+  test('goes to its one recipient, in text and HTML, marked as sent by a machine [R15]', async () => {
     await using sink = await openSmtpSink()
     await using mailer = mailerFor(sink)
     await mailer.send(letter())
@@ -63,7 +63,7 @@ describe('a letter', () => {
     assert.match(mail.html || '', /<a href/)
   })
 
-  test('keeps a name and a subject of any characters in one header each', async () => {
+  test('keeps a name and a subject of any characters in one header each [R21]', async () => {
     await using sink = await openSmtpSink()
     const from = { name: 'Büro, "Auth" <x@evil.example>', address: 'no-reply@auth.example' }
     await using mailer = mailerFor(sink, { from })

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { type Answer, newAddress, PASSWORD, send, startTestService, type TestService } from '../support/service.ts'
 
-describe('bad input', () => {
+describe('bad input [R72, R73]', () => {
   let service: TestService
   before(async () => {
     service = await startTestService('PGlite')
@@ -55,7 +55,7 @@ describe('bad input', () => {
     )
   })
 
-  test('no field of an account can be set from outside', async () => {
+  test('no field of an account can be set from outside [R74]', async () => {
     for (const field of [
       'id',
       'status',
@@ -157,7 +157,7 @@ describe('bad input', () => {
     assertProblem(await send(`${service.url}/v1/%ff%fe`), 400, 'bad_request')
   })
 
-  test('garbled Authorization headers are no tokens', async () => {
+  test('garbled Authorization headers are no tokens [R86]', async () => {
     for (const authorization of [
       'Bearer',
       'Bearer ',
@@ -180,7 +180,7 @@ describe('bad input', () => {
     }
   })
 
-  test('what is no HTTP is answered on the socket and closed', async () => {
+  test('what is no HTTP is answered on the socket and closed [R72]', async () => {
     const { hostname, port } = new URL(service.url)
     for (const [bytes, expected] of [
       ['NONSENSE\r\n\r\n', /^HTTP\/1\.1 400 .*application\/problem\+json.*"bad_request"/s],

@@ -10,7 +10,7 @@ describe('where a request comes from', () => {
     assert.equal(networkOf('::ffff:192.0.2.7'), '192.0.2.7')
   })
 
-  test('is the /64 of an IPv6 address, however it is written', () => {
+  test('is the /64 of an IPv6 address, however it is written [R39]', () => {
     for (const address of [
       '2001:db8:1:2:3:4:5:6',
       '2001:0db8:0001:0002::1',

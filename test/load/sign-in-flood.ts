@@ -40,7 +40,7 @@ export async function runSignInFlood(trial: Trial, alterations: Alteration[] = [
       alterations,
       tokens: prepared.tokens.slice(index * SESSIONS, (index + 1) * SESSIONS),
       person: prepared.accounts[0]!,
-      known: prepared.accounts.slice(1).map(({ email }) => email),
+      known: prepared.accounts.map(({ email }) => email),
       duration: trial.trials,
       seed: trial.seed,
       progress: seconds => trial.progress((index * trial.trials + seconds) / LIMITS.length, `limits ${limits}`),

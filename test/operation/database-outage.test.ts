@@ -8,7 +8,7 @@ import { letterIn, tokenOf } from '../support/sink-letters.ts'
 import { openSmtpSink } from '../support/smtp-sink.ts'
 
 describe('when the database goes away', () => {
-  test('requests wait with 503 and no token is called invalid; when it is back, everything goes on', async () => {
+  test('requests wait with 503 and no token is called invalid; when it is back, everything goes on [R86]', async () => {
     await using postgres = await startPostgres()
     const { url: databaseUrl } = await createDatabase(postgres.url)
     await using directory = await emptyDirectory()

@@ -23,7 +23,7 @@ describe('what the operator sees', () => {
     assert.equal((await fetch(new URL('/v1/account', service.service.metricsUrl!))).status, 404)
   })
 
-  test('each request is one line of the log, with its id, without its query', async () => {
+  test('each request is one line of the log, with its id, without its query [R76]', async () => {
     await using service = await startTestService('PGlite')
     const { headers } = await send(`${service.url}/confirm?token=authsvc_lt_k1.secret`)
     const line = service

@@ -55,7 +55,7 @@ describe('the start is refused with one clear message', () => {
   test('when everybody could read the embedded mailbox', () =>
     assertRefused({ AUTH_PUBLIC_URL: 'https://auth.example' }, [/AUTH_SMTP_URL/, /AUTH_MAILBOX=on/]))
 
-  test('when PostgreSQL is set without a secret key', () =>
+  test('when PostgreSQL is set without a secret key [R62, R81]', () =>
     assertRefused({ AUTH_DATABASE_URL: 'postgresql://localhost/x' }, [/AUTH_SECRET_KEY/, /openssl rand/]))
 
   test('when a module runs alone on the embedded database', () =>
@@ -120,7 +120,7 @@ describe('the start is refused with one clear message', () => {
     await assertRefused({ AUTH_DATABASE_URL: created.url, AUTH_SECRET_KEY: SECRET_KEY }, [/0001_initial/])
   })
 
-  test('when the secret key is another one, or one that is needed is gone', async () => {
+  test('when the secret key is another one, or one that is needed is gone [R62]', async () => {
     await using created = await createTestDatabase()
     const env = { AUTH_DATABASE_URL: created.url, AUTH_MAILBOX: 'on', AUTH_SECRET_KEY: SECRET_KEY }
     await using directory = await emptyDirectory()

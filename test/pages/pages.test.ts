@@ -54,7 +54,7 @@ describe('the pages', () => {
     assert.equal(await canSignIn(email), true)
   })
 
-  test('any other browser is asked for the password', async () => {
+  test('any other browser is asked for the password [R07]', async () => {
     const { email, token } = await signUpOnPage()
     assert.match((await open(`/confirm?token=${token}`)).text, /type="password"/)
     const without = await post('/confirm', { token })
@@ -73,7 +73,7 @@ describe('the pages', () => {
     assert.equal((await post('/confirm', { token }, cookies)).status, 403)
   })
 
-  test('opening a link changes nothing, however often, whichever the method', async () => {
+  test('opening a link changes nothing, however often, whichever the method [R05]', async () => {
     const { email, cookies, token } = await signUpOnPage()
     for (let count = 0; count < 5; count++)
       for (const method of ['GET', 'HEAD', 'OPTIONS'])
@@ -82,7 +82,7 @@ describe('the pages', () => {
     assert.equal((await post('/confirm', { token }, cookies)).status, 200)
   })
 
-  test('the confirmation page sends no referrer, loads nothing from elsewhere and cannot be framed', async () => {
+  test('the confirmation page sends no referrer, loads nothing from elsewhere and cannot be framed [R75, R76]', async () => {
     const { token } = await signUpOnPage()
     const { headers, text } = await open(`/confirm?token=${token}`)
     assert.equal(headers.get('referrer-policy'), 'no-referrer')
@@ -121,7 +121,7 @@ describe('the pages', () => {
     assert.match(signIn.text, /value="ann@example\.com"/)
   })
 
-  test('forms from other sites are refused, and nothing is done', async () => {
+  test('forms from other sites are refused, and nothing is done [R53]', async () => {
     const account = await confirmedAccount(service)
     const form = { email: account.email, password: PASSWORD }
     const headers: Record<string, string>[] = [
@@ -151,7 +151,7 @@ describe('the pages', () => {
     for (const cookie of headers.getSetCookie()) assert.match(cookie, /; Path=\/; HttpOnly; SameSite=Lax$/)
   })
 
-  test('on https cookies bear __Host- and Secure', async () => {
+  test('on https cookies bear __Host- and Secure [R52]', async () => {
     await using https = await startTestService('PGlite', {
       env: { AUTH_PUBLIC_URL: 'https://auth.example', AUTH_MAILBOX: 'on' },
     })
@@ -217,7 +217,7 @@ describe('the pages', () => {
     }
   })
 
-  test('no parameter of a request ever redirects', async () => {
+  test('no parameter of a request ever redirects [R13]', async () => {
     const account = await confirmedAccount(service)
     for (const name of ['next', 'redirect_uri', 'return_to', 'url', 'callbackURL'])
       for (const value of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)']) {
@@ -248,7 +248,7 @@ describe('the pages', () => {
     assert.deepEqual([status, headers.get('location')], [307, `${service.url}/sign-up?x=1`])
   })
 
-  test('HEAD of the account does nothing', async () => {
+  test('HEAD of the account does nothing [R05]', async () => {
     const { auth_refresh_token } = cookiesOf(await post('/sign-in', formOf(await confirmedAccount(service))))
     const { status, headers } = await send(`${service.url}/account`, {
       method: 'HEAD',

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { dictionary } from '@zxcvbn-ts/language-common'
 import { isCommonPassword } from '../../src/passwords/block-list.ts'
 
-test('the 3,000 commonest passwords of at least 8 characters are in the list', () => {
+test('the 3,000 commonest passwords of at least 8 characters are in the list [R27]', () => {
   const longEnough = dictionary['passwords-common'].filter(password => password.length >= 8)
   const commonest = longEnough.slice(0, 3000)
   assert.equal(commonest.length, 3000)

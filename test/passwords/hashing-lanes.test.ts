@@ -32,7 +32,7 @@ function workshop(options: ConstructorParameters<typeof HashingLanes>[0]) {
 // All that follows from a promise happens in microtasks, which are over when the event loop turns.
 const settled = () => new Promise(resolve => setImmediate(resolve))
 
-test('no more work runs at once than there are lanes, and all of it is done', async () => {
+test('no more work runs at once than there are lanes, and all of it is done [R31]', async () => {
   const lanes = new HashingLanes({ lanes: 3, capacity: 100 })
   let running = 0
   let most = 0
@@ -50,7 +50,7 @@ test('no more work runs at once than there are lanes, and all of it is done', as
   assert.deepEqual([lanes.running, lanes.waiting, lanes.started, lanes.refused], [0, 0, 50, 0])
 })
 
-test('by default one core and one thread of the pool stay free', () => {
+test('by default one core and one thread of the pool stay free [R31]', () => {
   assert.equal(new HashingLanes().lanes, Math.min(3, Math.max(1, availableParallelism() - 1)))
 })
 
@@ -94,7 +94,7 @@ test('in a full queue the flooding network itself is refused at once', async () 
   assert.deepEqual([lanes.running, lanes.waiting, lanes.refused], [1, 2, 1])
 })
 
-test('64 wait by default, the next one is refused', async () => {
+test('64 wait by default, the next one is refused [R31]', async () => {
   const { lanes, ask } = workshop({ lanes: 1 })
   for (let number = 0; number < 65; number++) ask(`a${number}`)
   assert.deepEqual([lanes.waiting, lanes.refused], [64, 0])

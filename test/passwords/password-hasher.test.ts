@@ -39,7 +39,7 @@ test('a password verifies against its record, another does not', async () => {
   assert.deepEqual(await verify(password('Open sesame'), record, NETWORK), NO_MATCH)
 })
 
-test('by default a record is argon2id with 19 MiB and two passes, and names its key and normalisation', async () => {
+test('by default a record is argon2id with 19 MiB and two passes, and names its key and normalisation [R29]', async () => {
   const { hash, verify } = createPasswordHasher({ peppers: ring('1'), lanes: new HashingLanes() })
   const record = await hash(password('open sesame'), NETWORK)
   assert.match(record.phc, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
@@ -63,7 +63,7 @@ test('a password typed in decomposed form opens the account that was made with t
   assert.deepEqual(await verify(password('Gluckskafer'), record, NETWORK), NO_MATCH)
 })
 
-test('passwords that differ only in their last character are different, however long', async () => {
+test('passwords that differ only in their last character are different, however long [R25]', async () => {
   const { hash, verify } = hasherWith()
   for (const length of [8, 72, 73, 128, 255]) {
     const record = await hash(password(`${'x'.repeat(length)}a`), NETWORK)
@@ -73,7 +73,7 @@ test('passwords that differ only in their last character are different, however 
   }
 })
 
-test('passwords that differ only after a NUL are different', async () => {
+test('passwords that differ only after a NUL are different [R25]', async () => {
   const { hash, verify } = hasherWith()
   const record = await hash(password('open\u0000sesame'), NETWORK)
   assert.deepEqual(await verify(password('open\u0000sesame'), record, NETWORK), MATCH)
@@ -81,7 +81,7 @@ test('passwords that differ only after a NUL are different', async () => {
   assert.deepEqual(await verify(password('open'), record, NETWORK), NO_MATCH)
 })
 
-test('the database alone verifies no password', async () => {
+test('the database alone verifies no password [R30]', async () => {
   const { hash } = hasherWith()
   const { phc } = await hash(password('open sesame'), NETWORK)
   assert.equal(await argon2Verify(phc, 'open sesame'), false)
@@ -89,7 +89,7 @@ test('the database alone verifies no password', async () => {
   assert.equal(await argon2Verify(phc, 'open sesame', { secret: Buffer.alloc(32, 1) }), true)
 })
 
-test('an unknown account never matches and goes through the lanes as a known one does', async () => {
+test('an unknown account never matches and goes through the lanes as a known one does [R02]', async () => {
   const { hash, verify, lanes } = hasherWith()
   const record = await hash(password('open sesame'), NETWORK)
   const startedBy = async (found: PasswordRecord | undefined) => {
@@ -133,7 +133,7 @@ test('a record whose key is no longer configured is a fault that names the key, 
   await assert.rejects(verify(password('open sesame'), record, NETWORK), /secret key "1".*AUTH_SECRET_KEY/s)
 })
 
-test('a record of lower parameters is outdated, one of the same or higher ones is not', async () => {
+test('a record of lower parameters is outdated, one of the same or higher ones is not [R29]', async () => {
   const current = { memoryCost: 32, timeCost: 2, parallelism: 2 }
   const { verify } = hasherWith({ parameters: current })
   const found = async (parameters: HashParameters) => {

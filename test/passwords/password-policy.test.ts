@@ -13,7 +13,7 @@ const tooShort = { refused: 'password_too_short' }
 const tooLong = { refused: 'password_too_long' }
 const tooCommon = { refused: 'password_too_common' }
 
-test('the composed and the decomposed form of a password are the same password', () => {
+test('the composed and the decomposed form of a password are the same password [R26]', () => {
   const composed = 'Gl\u00fccksk\u00e4fer'
   const decomposed = 'Glu\u0308ckska\u0308fer'
   assert.notEqual(composed, decomposed)
@@ -31,22 +31,22 @@ test('setting a password and signing in bring it into the same form', () => {
   }
 })
 
-test('one code point below the minimum is too short, the minimum is not', () => {
+test('one code point below the minimum is too short, the minimum is not [R24]', () => {
   assert.deepEqual(judge('qvxzkwj'), tooShort)
   assert.deepEqual(judge('qvxzkwjp'), accepted('qvxzkwjp'))
 })
 
-test('the minimum is a setting', () => {
+test('the minimum is a setting [R24]', () => {
   assert.deepEqual(judge('qvxzkwjpqvxzkw', { minLength: 15 }), tooShort)
   assert.deepEqual(judge('qvxzkwjpqvxzkwj', { minLength: 15 }), accepted('qvxzkwjpqvxzkwj'))
 })
 
-test('256 code points are accepted, 257 are too long', () => {
+test('256 code points are accepted, 257 are too long [R25]', () => {
   assert.deepEqual(judge('x'.repeat(256)), accepted('x'.repeat(256)))
   assert.deepEqual(judge('x'.repeat(257)), tooLong)
 })
 
-test('an astral code point counts as one', () => {
+test('an astral code point counts as one [R24]', () => {
   assert.deepEqual(judge('🦔'.repeat(7)), tooShort)
   assert.deepEqual(judge('🦔'.repeat(8)), accepted('🦔'.repeat(8)))
   assert.deepEqual(judge('🦔'.repeat(256)), accepted('🦔'.repeat(256)))
@@ -65,7 +65,7 @@ test('a password that NFKC makes longer than 256 code points is too long', () =>
   assert.deepEqual(judge('\ufdfa'.repeat(15)), tooLong)
 })
 
-test('a password over the limits is not made ready for hashing at a sign-in', () => {
+test('a password over the limits is not made ready for hashing at a sign-in [R25]', () => {
   assert.equal(normalizePassword('x'.repeat(257)), undefined)
   assert.equal(normalizePassword('x'.repeat(10_000_000)), undefined)
 })
@@ -74,7 +74,7 @@ test('a sign-in sets no minimum, so that raising the setting locks nobody out', 
   assert.equal(normalizePassword('short'), 'short')
 })
 
-test('nothing is trimmed or cut, spaces and control characters included', () => {
+test('nothing is trimmed or cut, spaces and control characters included [R25]', () => {
   assert.equal(normalizePassword('  two  spaces\u0000\t '), '  two  spaces\u0000\t ')
 })
 
@@ -90,7 +90,7 @@ test('characters that were lost on the way make a password no longer', () => {
   assert.deepEqual(judge('qvxzkwjp\ufffd'), accepted('qvxzkwjp\ufffd'))
 })
 
-test('common passwords are refused in any case and any form', () => {
+test('common passwords are refused in any case and any form [R27]', () => {
   for (const password of [
     'password',
     'PASSWORD',
@@ -108,19 +108,19 @@ test('a common password within a longer one is accepted', () => {
   assert.deepEqual(judge('password of Ann'), accepted('password of Ann'))
 })
 
-test('the address and its local part are refused in any case, a longer text with them is not', () => {
+test('the address and its local part are refused in any case, a longer text with them is not [R27]', () => {
   assert.deepEqual(judge('Ann.Example@Example.com'), tooCommon)
   assert.deepEqual(judge('ANN.example'), tooCommon)
   assert.deepEqual(judge('ann.example!'), accepted('ann.example!'))
   assert.deepEqual(judge('ann.example', { email: 'bob@example.com' }), accepted('ann.example'))
 })
 
-test('the name of the service is refused in any case', () => {
+test('the name of the service is refused in any case [R27]', () => {
   assert.deepEqual(judge('dragon CLUB'), tooCommon)
   assert.deepEqual(judge('dragon CLUB', { serviceName: 'Straße Club' }), accepted('dragon CLUB'))
   assert.deepEqual(judge('STRASSE club', { serviceName: 'Straße Club' }), tooCommon)
 })
 
-test('no mixture of characters is asked for', () => {
+test('no mixture of characters is asked for [R26]', () => {
   assert.deepEqual(judge('correct horse battery staple'), accepted('correct horse battery staple'))
 })

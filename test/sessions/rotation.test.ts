@@ -74,7 +74,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('a token that was traded in more than two grace periods ago means theft', async () => {
+    test('a token that was traded in more than two grace periods ago means theft [R43]', async () => {
       for (const startsAt of [0, 10, 29]) {
         const { show } = await session({ startsAt })
         await show(1)
@@ -119,7 +119,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), 'current>4')
     })
 
-    test('an answer can be lost again and again', async () => {
+    test('an answer can be lost again and again [R44]', async () => {
       const { show } = await session()
       await show(1)
       for (const [hour, generation] of [
@@ -142,7 +142,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), refused('reused', 3), 'the session has ended for the others too')
     })
 
-    test('a skipped token means theft also after its successor was traded in', async () => {
+    test('a skipped token means theft also after its successor was traded in [R43]', async () => {
       for (const later of [0, 10, GRACE, GRACE + 10]) {
         const { show } = await session()
         await show(1)
@@ -189,7 +189,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(2), refused('reused', 8))
     })
 
-    test('an idle session expires, and each use puts that off', async () => {
+    test('an idle session expires, and each use puts that off [R45]', async () => {
       const { show } = await session()
       await at(29 * DAY)
       assert.equal(await show(1), 'current>2')
@@ -199,7 +199,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), refused('expired', 3))
     })
 
-    test('a session expires at its absolute end however much it is used', async () => {
+    test('a session expires at its absolute end however much it is used [R45]', async () => {
       const { show } = await session()
       for (let generation = 1; generation <= 8; generation++) {
         await at(generation * 20 * DAY)
@@ -272,7 +272,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), refused('reused', 3))
     })
 
-    test('twenty requests with one token share one rotation, in one process and in several', async () => {
+    test('twenty requests with one token share one rotation, in one process and in several [R42, R89]', async () => {
       const { id, show } = await session()
       const processes = Array.from(
         { length: 4 },

@@ -19,7 +19,7 @@ for (const kind of DATABASES) {
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
       })
 
-    test('twenty concurrent exchanges of one refresh token all get the same successor', async () => {
+    test('twenty concurrent exchanges of one refresh token all get the same successor [R42]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const answers = await Promise.all(Array.from({ length: 20 }, () => exchange(service, refreshToken)))
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
@@ -34,7 +34,7 @@ for (const kind of DATABASES) {
       assert.equal(new Set(answers.map(({ body }) => body.access_token)).size, 5)
     })
 
-    test('a retry hours after a lost answer goes on; the skipped token then ends the session with "reused"', async () => {
+    test('a retry hours after a lost answer goes on; the skipped token then ends the session with "reused" [R44]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const lost = await exchange(service, refreshToken)
       try {
@@ -59,7 +59,7 @@ for (const kind of DATABASES) {
       assert.equal(straggler.body.refresh_token, current)
     })
 
-    test('an expired session says so', async () => {
+    test('an expired session says so [R45]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       try {
         await shiftClock(service.service.database, 31 * 86_400)
@@ -70,7 +70,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('disabling the account ends its sessions at once, refreshes and own account alike', async () => {
+    test('disabling the account ends its sessions at once, refreshes and own account alike [R47, R48]', async () => {
       const account = await confirmedAccount(service)
       const { body } = await exchange(service, await signIn(service, account))
       assert.equal(await disableAccount(service.service.database, account.id), true)
@@ -80,7 +80,7 @@ for (const kind of DATABASES) {
       assert.deepEqual([own.status, own.body.code], [401, 'invalid_access_token'])
     })
 
-    test('each bit of a refresh token matters', async () => {
+    test('each bit of a refresh token matters [R41]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const start = refreshToken.indexOf('.') + 1
       for (let index = start; index < refreshToken.length; index++) {
@@ -92,7 +92,7 @@ for (const kind of DATABASES) {
       assert.equal((await exchange(service, refreshToken)).status, 200)
     })
 
-    test('a malformed token is refused without asking the database', async () => {
+    test('a malformed token is refused without asking the database [R41]', async () => {
       for (const garbled of [
         'x',
         'authsvc_rt_',
@@ -104,7 +104,7 @@ for (const kind of DATABASES) {
         assert.equal((await exchange(service, garbled)).body.reason, 'malformed', garbled)
     })
 
-    test('requests that RFC 6749 refuses are refused in its words', async () => {
+    test('requests that RFC 6749 refuses are refused in its words [R48, R49, R67]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const good = { grant_type: 'refresh_token', refresh_token: refreshToken }
       const cases: [string, Parameters<typeof token>[0], number, string][] = [
@@ -134,7 +134,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('revoking ends the session of any genuine token of it, and answers 200 for all else', async () => {
+    test('revoking ends the session of any genuine token of it, and answers 200 for all else [R46]', async () => {
       const account = await confirmedAccount(service)
       const revoke = (value: string) => send(`${service.url}/oauth2/revoke`, { form: { token: value } })
       for (const which of ['first refresh token', 'current refresh token', 'access token'] as const) {
@@ -160,7 +160,7 @@ for (const kind of DATABASES) {
       assert.equal((await exchange(service, there)).status, 200)
     })
 
-    test('neither cookies nor the query carry a token here', async () => {
+    test('neither cookies nor the query carry a token here [R76]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const inQuery = await send(`${service.url}/oauth2/token?grant_type=refresh_token&refresh_token=${refreshToken}`, {
         form: { unrelated: '1' },

@@ -16,7 +16,7 @@ import {
 } from '../support/service.ts'
 
 for (const kind of DATABASES) {
-  describe(`nobody learns who has an account on ${kind}`, () => {
+  describe(`nobody learns who has an account on ${kind} [R01]`, () => {
     let service: TestService
     let addresses: Record<'unknown' | 'unconfirmed' | 'confirmed', string>
     before(async () => {
@@ -76,7 +76,7 @@ for (const kind of DATABASES) {
       await assertAlike(form('/confirm/letter'), 202)
     })
 
-    test('each sign-in costs one hash, whoever has the address', async () => {
+    test('each sign-in costs one hash, whoever has the address [R02]', async () => {
       const { counters } = await countHashes()
       assert.deepEqual(counters, { unknown: 1, unconfirmed: 1, confirmed: 1 })
     })

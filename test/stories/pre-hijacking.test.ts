@@ -17,7 +17,7 @@ const VICTIM = 'the victim chose this'
 
 // The class of better-auth CVE-2026-53516 and of "unexpired session" and "trojan identifier" attacks.
 for (const kind of DATABASES) {
-  describe(`nobody can prepare an account for somebody else on ${kind}`, () => {
+  describe(`nobody can prepare an account for somebody else on ${kind} [R04]`, () => {
     let service: TestService
     before(async () => {
       service = await startTestService(kind)
@@ -52,7 +52,7 @@ for (const kind of DATABASES) {
     test('the victim who signs up before the attacker gets the own account, whichever letters are clicked', () =>
       assertVictimWins(['victim', 'attacker']))
 
-    test('an attacker who signs up first and waits gets nothing from a victim who clicks the unasked-for letter', async () => {
+    test('an attacker who signs up first and waits gets nothing from a victim who clicks the unasked-for letter [R03]', async () => {
       const email = newAddress()
       const attacker = await signUp(service, { email, password: ATTACKER })
       const [token] = await tokensTo(email, 1)
@@ -82,7 +82,7 @@ for (const kind of DATABASES) {
       assert.equal(await canSignIn(email, ATTACKER), false)
     })
 
-    test('of five sign-ups that are confirmed at the same moment one becomes the account', async () => {
+    test('of five sign-ups that are confirmed at the same moment one becomes the account [R16, R89]', async () => {
       const email = newAddress()
       const accounts = await Promise.all(Array.from({ length: 5 }, () => signUp(service, { email })))
       const tokens = await tokensTo(email, 5)

@@ -96,7 +96,7 @@ for (const kind of DATABASES) {
       assert.equal(own.body.email, email)
     })
 
-    test('a client library of somebody else discovers, refreshes and revokes', async () => {
+    test('a client library of somebody else discovers, refreshes and revokes [R57, R66]', async () => {
       const refreshToken = await signIn(service, await confirmedAccount(service))
       const issuer = new URL(service.url)
       const options = { [oauth.allowInsecureRequests]: true }
@@ -152,7 +152,7 @@ for (const kind of DATABASES) {
     })
 
     // The class of Zitadel CVE-2023-49097 and CVE-2025-64101.
-    test('the links of letters follow the configured address, whatever the request says', async () => {
+    test('the links of letters follow the configured address, whatever the request says [R12]', async () => {
       const hostile: Record<string, string>[] = [
         { host: 'evil.example' },
         { host: `evil.example:${new URL(service.url).port}` },
@@ -168,7 +168,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('no secret is stored or logged in readable form', async () => {
+    test('no secret is stored or logged in readable form [R08, R41, R83]', async () => {
       const account = await confirmedAccount(service)
       const [letter] = await lettersTo(service, account.email)
       const refreshToken = await signIn(service, account)

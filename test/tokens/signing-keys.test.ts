@@ -52,13 +52,13 @@ for (const kind of DATABASES) {
 
     const published = (keys: SigningKeys) => keys.jwks.keys.map(({ kid }) => kid)
 
-    test('the next key is published from the first start on', async () => {
+    test('the next key is published from the first start on [R63]', async () => {
       const keys = await open()
       assert.equal(keys.jwks.keys.length, 2)
       assert.ok(published(keys).includes(keys.current.id))
     })
 
-    test('the JWKS holds public members only', async () => {
+    test('the JWKS holds public members only [R64]', async () => {
       for (const algorithm of ['ES256', 'EdDSA', 'RS256'] as const) {
         await sql`delete from signing_key`.execute(database)
         const keys = await open(algorithm)
@@ -91,7 +91,7 @@ for (const kind of DATABASES) {
       for (let count = 0; count < 100; count++) assert.ok(await tokens.verify(tokens.issue(subject)))
     })
 
-    test('keys are stored sealed', async () => {
+    test('keys are stored sealed [R62]', async () => {
       const keys = await open()
       const { rows } = await sql<{ sealed_private_key: Uint8Array }>`
         select sealed_private_key from signing_key where id = ${keys.current.id}`.execute(database)
@@ -99,7 +99,7 @@ for (const kind of DATABASES) {
       assert.equal(Buffer.from(rows[0]!.sealed_private_key).includes(pkcs8.subarray(-32)), false)
     })
 
-    test('a rotated key signs 15 minutes after it was published at the earliest', async () => {
+    test('a rotated key signs 15 minutes after it was published at the earliest [R63]', async () => {
       const keys = await open()
       const [first] = [keys.current.id]
       const next = published(keys).find(id => id !== first)
@@ -111,7 +111,7 @@ for (const kind of DATABASES) {
       assert.equal(keys.current.id, next)
     })
 
-    test('the key of before stays until what it signed has expired, then goes', async () => {
+    test('the key of before stays until what it signed has expired, then goes [R63]', async () => {
       const keys = await open()
       const first = keys.current.id
       await at(DAY)
@@ -136,7 +136,7 @@ for (const kind of DATABASES) {
       assert.notEqual(keys.current.id, first)
     })
 
-    test('a dropped key leaves the JWKS at once, and its tokens are refused', async () => {
+    test('a dropped key leaves the JWKS at once, and its tokens are refused [R63]', async () => {
       const keys = await open()
       const tokens = tokensOf(keys)
       const token = tokens.issue(subject)
