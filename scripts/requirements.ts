@@ -3,7 +3,8 @@
  * ran on this machine. What was not run since keeps the result that it had.
  */
 
-import { writeMap } from '../test/proof/requirements/map.ts'
+import { takeOutcomes, writeMap } from '../test/proof/requirements/map.ts'
 
+takeOutcomes()
 writeMap()
 process.stdout.write('Wrote docs/security/requirements.md.\n')

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { confirmedAccount } from '../measuring/accounts.ts'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
@@ -63,6 +65,8 @@ export async function runKeyRotation(trial: Trial, alterations: Alteration[] = [
   })
   await Promise.all([rotating, ...clients])
   const verified = await Promise.all(verifiers.map(verifier => verifier.ended()))
+  const lines = verified.map(one => JSON.stringify({ ...one, keys: [...one.keys], faults: [...one.faults] }))
+  writeFileSync(join(trial.directory, 'verifiers.jsonl'), `${lines.join('\n')}\n`)
   return findingsOf(trial, every, verified)
 }
 

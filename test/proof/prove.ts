@@ -27,6 +27,7 @@ import { writeReport } from './report/report.ts'
 import { type Result, storeResult } from './report/result.ts'
 import { boundOf, verdictOf } from './report/verdict.ts'
 import { duration, figure, whole } from './report/words.ts'
+import { writeMap } from './requirements/map.ts'
 
 const LEAST_MEMORY = 1.5 * 2 ** 30 // bytes
 const LEAST_DISK = 2 * 2 ** 30 // bytes
@@ -91,8 +92,7 @@ async function prove({ experiments, trials, seed, isStored }: Wishes): Promise<b
     const line = new ProgressLine(`${id} ${title}`, asked)
     try {
       const result = await resultOf(experiment, asked, seed ?? Math.floor(Math.random() * 2 ** 31), line)
-      if (isStored) storeResult(result)
-      if (isStored) writeReport(EXPERIMENTS)
+      if (isStored) keep(result)
       const { isHeld } = verdictOf(result.findings)
       line.end(`${isHeld ? 'holds' : 'FALLS SHORT'}, ${duration(result.seconds)}, seed ${result.seed}`)
       tell(result)
@@ -103,18 +103,30 @@ async function prove({ experiments, trials, seed, isStored }: Wishes): Promise<b
       faults.push(`${id} failed: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  if (isStored) writeReport(EXPERIMENTS)
+  if (isStored) writeDocuments()
   print(isStored ? 'Wrote docs/proof.md.' : 'Nothing was kept: it was run in part. --store keeps it.')
   for (const fault of faults) print(`\n${fault}`)
   return faults.length === 0
+}
+
+// At once: a run that is stopped has told what it found.
+function keep(result: Result): void {
+  storeResult(result)
+  writeDocuments()
+}
+
+function writeDocuments(): void {
+  writeReport(EXPERIMENTS)
+  writeMap()
 }
 
 async function resultOf(experiment: Experiment, asked: number, seed: number, line: ProgressLine): Promise<Result> {
   const { id, title, claim, command, trials } = experiment
   checkMachine()
   const busyBefore = Number((await busyCores()).toFixed(1))
+  const before = Object.fromEntries(await describeMachine('')) // sources may change while it runs
   const run = await runInFull(experiment, { trials: asked, seed, progress: (done, note) => line.show(done, note) })
-  const machine = Object.fromEntries([...(await describeMachine(run.postgresVersion)), ['PGlite', pgliteVersion()]])
+  const machine = { ...before, PostgreSQL: run.postgresVersion, PGlite: pgliteVersion() }
   const { findings, seconds } = run
   return {
     ...{ id, title, claim, command, seed, trials: { asked, full: trials.full } },

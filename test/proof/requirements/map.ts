@@ -11,8 +11,13 @@ const FOLDER = join(import.meta.dirname, '../../../docs/security')
 const OUTCOMES = join(FOLDER, 'test-outcomes.json')
 const DOCUMENT = join(FOLDER, 'requirements.md')
 
-/** Takes over what came of the tests that were run here, and writes docs/security/requirements.md. */
+/** Writes docs/security/requirements.md. */
 export function writeMap(): void {
+  writeFileSync(DOCUMENT, composedMap())
+}
+
+/** Takes over what came of the tests that were run here. */
+export function takeOutcomes(): void {
   mkdirSync(FOLDER, { recursive: true })
   const files = new Set(testFiles().map(({ file }) => file))
   const byFile = new Map([...storedOutcomes(), ...keptOutcomes()].map(one => [one.file, one]))
@@ -22,7 +27,6 @@ export function writeMap(): void {
     .filter(({ tests }) => Object.keys(tests).length > 0)
     .sort((a, b) => (a.file < b.file ? -1 : 1))
   writeFileSync(OUTCOMES, `${JSON.stringify(outcomes, undefined, 2)}\n`)
-  writeFileSync(DOCUMENT, composedMap())
 }
 
 /** Whether docs/security/requirements.md is what tests, experiments and the outcomes that are kept give. */
