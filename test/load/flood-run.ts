@@ -6,6 +6,7 @@ import { ServiceProcess } from '../support/process.ts'
 import type { SignedUp } from '../support/service.ts'
 import type { FloodAnswer, FloodQuestion } from './flood.ts'
 import { HonestClients, type Refresh, type SignIn } from './honest-clients.ts'
+import { mainThreadTime } from './main-thread.ts'
 import { MemoryOf } from './memory-of.ts'
 
 export const CLIENTS = 1_000
@@ -34,6 +35,8 @@ export type FloodOutcome = {
   signIns: SignIn[]
   flood: FloodAnswer
   memory: MemoryOf
+  /** Milliseconds of processor time that the main thread of the service took during the flood. */
+  mainThread: number
   /** Milliseconds from the beginning of the run to that of the flood, and to its end. */
   from: number
   to: number
@@ -64,12 +67,14 @@ export async function runFlood(run: FloodRun): Promise<FloodOutcome> {
   ]
   const everyone = Promise.all(honest)
   await pause(Math.max(0, from - clients.now))
+  const before = mainThreadTime(service.child.pid!) ?? Number.NaN
   await flood.ask({ begin: { port, clients: CLIENTS, networks: NETWORKS, known: run.known, seed: run.seed } })
   while (clients.now < to) {
     run.progress(Math.floor((clients.now - from) / 1_000))
     await pause(Math.max(0, Math.min(1_000, to - clients.now)))
   }
+  const mainThread = (mainThreadTime(service.child.pid!) ?? Number.NaN) - before
   const ending = flood.ask({ end: true })
   await everyone
-  return { refreshes: clients.refreshes, signIns: clients.signIns, flood: await ending, memory, from, to }
+  return { refreshes: clients.refreshes, signIns: clients.signIns, flood: await ending, memory, mainThread, from, to }
 }

@@ -119,7 +119,8 @@ function countedIn(limits: string, { refreshes, signIns, flood }: FloodOutcome):
   ]
 }
 
-function measuredIn(limits: string, { refreshes, signIns, flood, memory, from, to }: FloodOutcome): Measured[] {
+function measuredIn(limits: string, outcome: FloodOutcome): Measured[] {
+  const { refreshes, signIns, flood, memory, mainThread, from, to } = outcome
   const between = (start: number, end: number) =>
     refreshes.filter(({ at }) => at >= start && at < end).map(({ latency }) => latency)
   const [idle, during, after] = [between(0, from), between(from, to), between(to, Number.POSITIVE_INFINITY)]
@@ -127,6 +128,7 @@ function measuredIn(limits: string, { refreshes, signIns, flood, memory, from, t
   const p99 = (values: number[]) => percentile(values, 0.99)
   const ms = (what: string, value: number) => ({ what: `refresh ${what} (limits ${limits})`, value, unit: 'ms' })
   const statuses = Object.entries(flood.answered).sort(([, a], [, b]) => b - a)
+  const answers = during.length + Object.values(flood.answered).reduce((sum, count) => sum + count, 0)
   return [
     ...[ms('p50 idle', p50(idle)), ms('p50 during the flood', p50(during)), ms('p50 after it', p50(after))],
     ms('p99 idle', p99(idle)),
@@ -147,6 +149,9 @@ function measuredIn(limits: string, { refreshes, signIns, flood, memory, from, t
       value: Math.max(...signIns.map(one => one.seconds)),
       unit: 's',
     },
+    ...(Number.isNaN(mainThread)
+      ? []
+      : [{ what: `main thread for each answer (limits ${limits})`, value: mainThread / answers, unit: 'ms' }]),
     ...statuses.map(([status, count]) => ({
       what: `the flood was answered ${status} (limits ${limits})`,
       value: count / flood.seconds,
