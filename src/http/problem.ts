@@ -59,7 +59,7 @@ export const HTTP_PROBLEMS = {
   unavailable: {
     status: 503,
     title: 'The service is unavailable for the moment',
-    detail: 'Nothing was changed. Try again shortly.',
+    detail: 'Whether anything was changed is not known. Try again shortly: repeating a request is safe.',
   },
   internal_error: {
     status: 500,

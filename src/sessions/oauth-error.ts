@@ -69,7 +69,7 @@ export function answerOAuthError(isUnavailable: (error: unknown) => boolean) {
 function oauthErrorOf(error: unknown, isUnavailable: (error: unknown) => boolean): OAuthError {
   if (error instanceof OAuthError) return error
   if (isUnavailable(error))
-    return new OAuthError('temporarily_unavailable', 'Nothing was changed. Try again shortly.', { status: 503 })
+    return new OAuthError('temporarily_unavailable', 'Try again shortly: repeating a request is safe.', { status: 503 })
   const { statusCode = 500, code } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new OAuthError('invalid_request', 'Send application/x-www-form-urlencoded.', { status: 415 })

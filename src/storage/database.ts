@@ -72,6 +72,9 @@ export function postgresDatabase(url: string, logger: Logger): Database {
   const pool = new pg.Pool({ connectionString: url, ...POOL })
   // Without a listener, an idle connection that the server drops would end the process.
   pool.on('error', error => logger.warn({ code: errorCode(error) }, 'a database connection was lost'))
+  // The pool listens to idle connections only, and one in use that is lost would end the process too. Whoever uses it
+  // is told by the failing query.
+  pool.on('connect', client => client.on('error', () => {}))
   return databaseOver(new PostgresDialect({ pool }))
 }
 

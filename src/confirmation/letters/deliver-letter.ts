@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { findAccount, findConfirmedAccount, findNewestAccount, UNCONFIRMED_FOR } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
 import { MailError } from '../../email/mail-error.ts'
@@ -5,6 +6,7 @@ import type { Mailer } from '../../email/mailer.ts'
 import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
 import { type Database, inTransaction } from '../../storage/database.ts'
+import { isUnavailable } from '../../storage/unavailable.ts'
 import { composeLetter } from './letter-content.ts'
 import { allowLetter, type LetterLimitsNeeds } from './letter-limits.ts'
 import { assignLetter, deleteLetter, findLetter, type Letter, recordFailure, recordSent } from './letter-store.ts'
@@ -35,6 +37,8 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
   if (!letter || letter.sentAt || letter.failedAt) return
   const account = await accountFor(needs.database, letter)
   if (!account) return deleteLetter(needs.database, letter.id)
+  if (isOvertaken(letter, account))
+    return letter.allowedAt ? markSent(needs, letter) : deleteLetter(needs.database, letter.id)
   if (!letter.allowedAt && !(await allowLetter(needs, { ...letter, accountId: account.id }))) {
     needs.letters.inc({ outcome: letter.isOfSignUp ? 'delayed' : 'dropped' })
     return
@@ -54,8 +58,31 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
     if (!(error instanceof MailError)) throw error
     return fail(needs, letter, error, maskedEmailAddress(account.email))
   }
-  await recordSent(needs.database, letter.id, { lifetime: needs.linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+  await markSent(needs, letter)
   needs.letters.inc({ outcome: 'sent' })
+}
+
+/**
+ * Whether its account was confirmed since it was asked for. Then it is of no more use; most likely it was confirmed by
+ * this very letter, which a crash kept us from recording.
+ */
+function isOvertaken({ requestedAt }: Letter, { confirmedAt }: Recipient): boolean {
+  return confirmedAt !== null && requestedAt <= confirmedAt
+}
+
+const RECORDED_WITHIN = 5_000 // milliseconds
+const RECORDED_AGAIN_AFTER = 250 // milliseconds
+
+/** Records the letter as sent. While the database is away it tries again for a moment: else the letter goes out twice. */
+async function markSent({ database, linkLifetime }: DeliverLetterNeeds, { id }: Letter): Promise<void> {
+  const deadline = performance.now() + RECORDED_WITHIN
+  for (;;)
+    try {
+      return await recordSent(database, id, { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > deadline) throw error
+      await pause(RECORDED_AGAIN_AFTER)
+    }
 }
 
 /**

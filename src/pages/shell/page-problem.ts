@@ -26,7 +26,7 @@ const PAGE_WORDS: Record<string, string> = {
   account_disabled: 'This account was disabled. Ask whoever runs this service.',
   too_many_attempts: 'There were too many attempts. Please wait a while and try again.',
   overloaded: 'Too many people are signing in just now. Please try again in a moment.',
-  unavailable: 'The service is not available for the moment. Nothing was changed; please try again shortly.',
+  unavailable: 'The service is not available for the moment. Please try again shortly.',
   confirmation_unknown:
     'This link is not known. Perhaps it was cut off on its way, or it is so old that the sign-up is gone. Signing up again always works.',
   proof_required: 'Please enter the password that you chose when you signed up.',
