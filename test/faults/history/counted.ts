@@ -11,6 +11,7 @@ const WHAT: Record<keyof Violations, string> = {
   lostConfirmations: 'confirmations answered 200 without effect',
   confirmedByNobody: 'accounts confirmed that nobody confirmed',
   lostSessions: 'exchanges refused to a client that kept to the rules',
+  refusals: 'other requests refused to a client that kept to the rules',
 }
 
 /** A judgement as an experiment tells it. @param prefix says what it is about, where there are several */
@@ -26,6 +27,7 @@ export function countedOf(judgement: Judgement, prefix = ''): Counted[] {
     lostConfirmations: answered.confirm,
     confirmedByNobody: accounts,
     lostSessions: answered.refresh,
+    refusals: answered['sign up'] + answered.confirm + answered['sign in'],
   }
   const kinds = Object.keys(WHAT) as (keyof Violations)[]
   return [

@@ -30,6 +30,8 @@ export type Violations = {
   confirmedByNobody: string[]
   /** A client that kept to the rules lost its session. */
   lostSessions: string[]
+  /** Other requests that were refused, to clients that kept to the rules. */
+  refusals: string[]
 }
 
 export type Judgement = {
@@ -38,6 +40,8 @@ export type Judgement = {
   duplicates: number
   /** Requests that were answered 2xx. */
   answered: Record<Request['operation'], number>
+  /** Exchanges without an answer, after which the same token was good again. */
+  repeatedExchanges: number
   /** Requests of which nobody knows whether they happened. */
   unknown: number
   accounts: number
@@ -73,6 +77,7 @@ export function judge({ events, accounts, letters, givenUp, waiting }: Evidence)
       lostConfirmations: [...new Set(emailsOf(of('confirm', 'ok')))].filter(email => !active.has(email)),
       confirmedByNobody: [...active].filter(email => !maybeConfirmed.has(email)),
       lostSessions: emailsOf(of('refresh', 'failed')),
+      refusals: emailsOf(requests.filter(({ operation, outcome }) => operation !== 'refresh' && outcome === 'failed')),
     },
     duplicates: letters.length - lettersByAddress.size,
     answered: {
@@ -81,6 +86,11 @@ export function judge({ events, accounts, letters, givenUp, waiting }: Evidence)
       'sign in': of('sign in', 'ok').length,
       refresh: of('refresh', 'ok').length,
     },
+    repeatedExchanges: [...Map.groupBy(of('refresh', 'ok', 'unknown'), ({ email }) => email).values()].reduce(
+      (sum, those) =>
+        sum + those.filter(({ outcome }, i) => outcome === 'ok' && those[i - 1]?.outcome === 'unknown').length,
+      0,
+    ),
     unknown: requests.filter(({ outcome }) => outcome === 'unknown').length,
     accounts: accounts.length,
     letters: letters.length,

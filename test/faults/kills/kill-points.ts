@@ -1,0 +1,42 @@
+import type { Alteration } from '../../support/altered-source.ts'
+
+/** A line of the service before which it can be made to die. */
+export type KillPoint = { name: string; file: string; line: string }
+
+export const KILL_POINTS: KillPoint[] = [
+  {
+    name: 'after the account is inserted',
+    file: 'accounts/create-account.ts',
+    line: 'await needs.queue.send(transaction, accountCreated',
+  },
+  { name: 'before the commit', file: 'accounts/create-account.ts', line: 'return created\n' },
+  { name: 'after the commit', file: 'accounts/create-account.ts', line: 'return { id: account.id, email' },
+  {
+    name: 'before the answer to a sign-up',
+    file: 'accounts/routes.ts',
+    line: 'return reply.code(201).send({\n        id: account.id',
+  },
+  { name: 'after a worker got a message', file: 'storage/queue.ts', line: 'await work(job.data' },
+  {
+    name: 'after the mail server took a letter',
+    file: 'confirmation/letters/deliver-letter.ts',
+    line: 'await recordSent(',
+  },
+  {
+    name: 'before a message is marked as done',
+    file: 'storage/queue.ts',
+    line: "return { id: job.id, status: 'completed' }",
+  },
+  { name: 'after a refresh token is traded in', file: 'sessions/rotate.ts', line: 'return rows\n' },
+  {
+    name: 'before the answer to an exchange',
+    file: 'sessions/routes.ts',
+    line: 'return {\n        access_token:',
+  },
+]
+
+/** Makes the service die there, as by a power cut. @param pass which time it gets there; the first is 1 */
+export function dyingAt({ file, line }: KillPoint, pass: number): Alteration {
+  const counted = '(globalThis.passes = (globalThis.passes ?? 0) + 1)'
+  return { file, find: line, replace: `if (${counted} === ${pass}) process.kill(process.pid, 'SIGKILL')\n${line}` }
+}
