@@ -79,9 +79,9 @@ export class Regular implements Client {
   }
 
   async #confirm(url: string): Promise<boolean> {
-    const link = (await this.#mail.letterTo(this.#email))?.link
-    if (!link) return false
-    const json = { token: new URL(link).searchParams.get('token'), ticket: this.#ticket }
+    const token = (await this.#mail.letterTo(this.#email))?.token
+    if (!token) return false
+    const json = { token, ticket: this.#ticket }
     const answer = await this.#request('confirm', signal => send(`${url}/v1/confirmations`, { json, signal }))
     this.#isConfirmed = answer?.status === 200
     return this.#isConfirmed

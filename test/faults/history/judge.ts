@@ -3,8 +3,8 @@ import { requestsOf } from './event.ts'
 
 export type AccountRow = { id: string; email: string; status: 'unconfirmed' | 'active' | 'disabled' }
 
-/** A letter as the mail server took it. */
-export type TakenLetter = { to: string; messageId: string; link: string | undefined }
+/** A letter as the mail server took it; `token` is that of its link, if it is one for confirming. */
+export type TakenLetter = { to: string; messageId: string; token: string | undefined }
 
 /** What is there after everything has come to rest. Each client signs up with an address that nobody else uses. */
 export type Evidence = {
@@ -99,5 +99,5 @@ export function judge({ events, accounts, letters, givenUp, waiting }: Evidence)
 }
 
 function areAlike([first, ...others]: readonly TakenLetter[]): boolean {
-  return others.every(({ messageId, link }) => messageId === first!.messageId && link === first!.link)
+  return others.every(({ messageId, token }) => messageId === first!.messageId && token === first!.token)
 }

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import type { Evidence } from './judge.ts'
 
-/** Writes what was judged besides the history, as JSON Lines: accounts, and letters without their links. */
+/** Writes what was judged besides the history, as JSON Lines: accounts, and letters without their tokens. */
 export function keepEvidence(path: string, { accounts, letters }: Pick<Evidence, 'accounts' | 'letters'>): void {
   write(`${path}-accounts.jsonl`, accounts)
   write(
     `${path}-letters.jsonl`,
-    letters.map(({ to, messageId, link }) => ({ to, messageId, confirms: link !== undefined })),
+    letters.map(({ to, messageId, token }) => ({ to, messageId, confirms: token !== undefined })),
   )
 }
 

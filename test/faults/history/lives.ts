@@ -13,22 +13,18 @@ export type Death = {
 }
 
 /** Milliseconds; a letter that was interrupted comes after some 17 s, and somebody may wait for it. */
-const LONGEST_WAIT = 90_000
+const LONGEST_WAIT = 120_000
 
-/** Lets regulars go on where they were, until each has exchanged twice more. */
-export async function exchangesGoOn(regulars: readonly Regular[], { url }: Running): Promise<void> {
-  const life: Life = { url, isOver: false }
-  const acting = actThrough(life, regulars)
-  const goals = regulars.map(regular => [regular, regular.exchanges + 2] as const)
-  for (
-    const deadline = Date.now() + LONGEST_WAIT;
-    goals.some(([{ exchanges }, goal]) => exchanges < goal);
-    await pause(20)
-  )
-    if (Date.now() > deadline)
-      throw new Error(`Somebody could not exchange a refresh token for ${LONGEST_WAIT / 1_000} s`)
-  life.isOver = true
-  await acting
+/** Lets each regular go on where it was, until it has exchanged twice more. */
+export async function exchangesGoOn(regulars: readonly Regular[], { url }: Pick<Running, 'url'>): Promise<void> {
+  const deadline = Date.now() + LONGEST_WAIT
+  const goOn = async (regular: Regular) => {
+    for (const goal = regular.exchanges + 2; regular.exchanges < goal; ) {
+      if (Date.now() > deadline) throw new Error(`A client could not exchange tokens for ${LONGEST_WAIT / 1_000} s`)
+      if (!(await regular.act(url))) await pause(20)
+    }
+  }
+  await Promise.all(regulars.map(goOn))
 }
 
 /** Starts the service and lets the clients act until it is dead. @param kill sees to that */

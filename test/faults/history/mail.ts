@@ -13,7 +13,7 @@ export type Mail = {
 export function mailIn(sink: SmtpSink): Mail {
   const read = async ({ to: [to = ''], raw }: SmtpSink['letters'][number]): Promise<TakenLetter> => {
     const { messageId = '', text = '' } = await simpleParser(raw)
-    return { to, messageId, link: linkIn(text) }
+    return { to, messageId, token: tokenIn(text) }
   }
   return {
     async letterTo(address) {
@@ -43,7 +43,7 @@ export function mailCollected(origin: () => string): CollectedMail {
     const { body } = await send<{ messages: MailboxMessage[] }>(url)
     return body.messages.map(({ id, to: [to = ''], text, headers }) => [
       id,
-      { to, messageId: headers['message-id'] ?? '', link: linkIn(text) },
+      { to, messageId: headers['message-id'] ?? '', token: tokenIn(text) },
     ])
   }
   return {
@@ -61,6 +61,6 @@ export function mailCollected(origin: () => string): CollectedMail {
   }
 }
 
-function linkIn(text: string): string | undefined {
-  return /https?:\/\/\S+\/confirm\?token=\S+/.exec(text)?.[0]
+function tokenIn(text: string): string | undefined {
+  return /https?:\/\/\S+\/confirm\?token=(\S+)/.exec(text)?.[1]
 }

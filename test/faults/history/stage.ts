@@ -25,8 +25,8 @@ export type Stage = AsyncDisposable & {
   settle(meanwhile?: (running: Running) => Promise<void>): Promise<Judgement>
 }
 
-/** What every service is started with; limits by network would be met by clients that share one. */
-export const ENVIRONMENT = { AUTH_PUBLIC_URL: 'http://localhost:8080', AUTH_RATE_LIMITS: 'off' }
+/** What every service is started with: limits by network would be met by clients that share one. */
+export const ENVIRONMENT = { AUTH_RATE_LIMITS: 'off' }
 
 /** Longer than the lease of a message (10 s), its supervision (5 s) and the pauses after several interruptions. */
 const LONGEST_SETTLING = 240_000 // milliseconds
@@ -83,7 +83,7 @@ export class Services implements AsyncDisposable {
     const process = new ServiceProcess(this.#env, [], alterations)
     this.#running.add(process)
     void process.ended().then(() => this.#running.delete(process))
-    return { process, url: await process.listening() }
+    return { process, url: await process.started() }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Alteration } from '../../support/altered-source.ts'
+import type { Running } from '../history/stage.ts'
 
 /** A line of the service before which it can be made to die. */
 export type KillPoint = { name: string; file: string; line: string }
@@ -36,7 +38,15 @@ export const KILL_POINTS: KillPoint[] = [
 ]
 
 /** Makes the service die there, as by a power cut. @param pass which time it gets there; the first is 1 */
-export function dyingAt({ file, line }: KillPoint, pass: number): Alteration {
+export function dyingAt({ file, line }: Pick<KillPoint, 'file' | 'line'>, pass: number): Alteration {
   const counted = '(globalThis.passes = (globalThis.passes ?? 0) + 1)'
   return { file, find: line, replace: `if (${counted} === ${pass}) process.kill(process.pid, 'SIGKILL')\n${line}` }
+}
+
+const LONGEST_LIFE = 60_000 // milliseconds
+
+/** Waits until a service has died; stops one that does not get to where it would. */
+export async function ownDeath({ process }: Running): Promise<void> {
+  const dead = process.ended().then(() => true)
+  if (!(await Promise.race([dead, pause(LONGEST_LIFE, false, { ref: false })]))) await process.kill('SIGTERM')
 }

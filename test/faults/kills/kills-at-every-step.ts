@@ -1,17 +1,15 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Counted, Experiment, Trial } from '../../proof/experiment.ts'
 import { seededRandom } from '../../proof/random.ts'
 import { newcomers, Regular } from '../history/clients.ts'
 import { countedOf } from '../history/counted.ts'
 import type { Judgement } from '../history/judge.ts'
 import { type Death, exchangesGoOn, liveOnce } from '../history/lives.ts'
-import { openStage, type Running } from '../history/stage.ts'
-import { dyingAt, KILL_POINTS, type KillPoint } from './kill-points.ts'
+import { openStage } from '../history/stage.ts'
+import { dyingAt, KILL_POINTS, type KillPoint, ownDeath } from './kill-points.ts'
 
 const NEWCOMERS = 2
 const REGULARS = 3
 const LATEST_PASS = 3 // of the point at which a service dies; which one is chosen at random
-const LONGEST_LIFE = 60_000 // milliseconds
 
 export const killsAtEveryStep: Experiment = {
   id: 'F1-steps',
@@ -77,10 +75,4 @@ function summaryOf(judgement: Judgement, { name }: KillPoint): Counted[] {
     { what: `${name}: anything lost`, count, of: judgement.answered['sign up'] + judgement.answered.refresh },
     ...happened,
   ]
-}
-
-async function ownDeath({ process }: Running): Promise<void> {
-  const isDead = process.ended().then(() => true)
-  if (await Promise.race([isDead, pause(LONGEST_LIFE, false, { ref: false })])) return
-  await process.kill('SIGTERM')
 }
