@@ -1,6 +1,7 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import type { Answer } from '../../support/service.ts'
 import type { Asked, HistoryEvent } from './event.ts'
+import type { Evidence } from './judge.ts'
 
 const LONGEST_ANSWER = 30_000 // milliseconds
 
@@ -49,4 +50,18 @@ function outcomeOf({ operation }: Asked, { status, body }: Answer): Facts {
   if (status >= 500) return { type: 'unknown', status, reason: reason ?? 'a 5xx' }
   if (status >= 400) return { type: 'failed', status, ...(reason && { reason }) }
   return { type: 'ok', status, ...(operation === 'sign up' && { account: body.id }) }
+}
+
+/**
+ * Writes what a history is judged against, as JSON Lines: accounts, and letters without their tokens.
+ * @param path what the files' names begin with
+ */
+export function keepEvidence(path: string, { accounts, letters }: Pick<Evidence, 'accounts' | 'letters'>): void {
+  const write = (what: string, rows: readonly object[]) =>
+    writeFileSync(`${path}-${what}.jsonl`, rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+  write('accounts', accounts)
+  write(
+    'letters',
+    letters.map(({ token, ...letter }) => ({ ...letter, confirms: token !== undefined })),
+  )
 }

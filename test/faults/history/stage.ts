@@ -6,9 +6,8 @@ import { emptyDirectory, ServiceProcess } from '../../support/process.ts'
 import { SECRET_KEY } from '../../support/service.ts'
 import { openSmtpSink } from '../../support/smtp-sink.ts'
 import { connect, countWaiting, readEvidence } from './database-rows.ts'
-import { History } from './history.ts'
+import { History, keepEvidence } from './history.ts'
 import { type Judgement, judge } from './judge.ts'
-import { keepEvidence } from './keep-evidence.ts'
 import { type Mail, mailIn } from './mail.ts'
 
 export type Running = { process: ServiceProcess; url: string }
