@@ -79,8 +79,10 @@ export async function startPostgres(major?: 15 | 18): Promise<PostgresServer> {
 async function answerOf(guard: ChildProcess): Promise<string> {
   guard.ref()
   guard.channel?.ref()
-  const death = once(guard, 'exit').then(([code]) => [{ fault: `its guard ended with exit code ${code}` }])
-  const [answer] = (await Promise.race([once(guard, 'message'), death])) as [GuardAnswer]
+  const answered = new AbortController() // without it, each restart would leave listeners behind
+  const death = once(guard, 'exit', answered).then(([code]) => [{ fault: `its guard ended with exit code ${code}` }])
+  const [answer] = (await Promise.race([once(guard, 'message', answered), death])) as [GuardAnswer]
+  answered.abort()
   guard.channel?.unref()
   guard.unref()
   if ('fault' in answer) throw new Error(`The tests' PostgreSQL failed: ${answer.fault}`)

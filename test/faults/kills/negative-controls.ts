@@ -75,7 +75,7 @@ export const CONTROLS: Control[] = [
       {
         file: 'sessions/sessions.ts',
         find: "verdict === 'expired' ||",
-        replace: "verdict === 'repeated' || verdict === 'expired' ||",
+        replace: "verdict === 'repeated' || verdict === 'answer_lost' || verdict === 'expired' ||",
       },
     ],
     diesAt: { file: 'sessions/routes.ts', line: 'return {\n        access_token:' },

@@ -44,6 +44,7 @@ export const signUpsSurviveKills: Experiment = {
       ],
       measured: [
         { what: 'share of letters that came twice', value: share, unit: '', promised: { below: MOST_DUPLICATES } },
+        { what: 'letters that came twice, a kill', value: duplicates / deaths.length, unit: '' },
         { what: 'sign-ups answered', value: answered['sign up'], unit: '' },
         { what: 'requests of unknown outcome', value: unknown, unit: '' },
         { what: 'start, p50', value: percentile(startsOf(deaths), 0.5), unit: 'ms' },
