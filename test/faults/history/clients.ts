@@ -17,10 +17,12 @@ const BETWEEN_TRIES = 20 // milliseconds
 const STAYS_FOR = 30 // exchanges
 
 /** Lets clients act, all at once, until the life is over. What they are in the middle of, they go on with in the next. */
-export async function actThrough(life: Life, clients: readonly Client[]): Promise<void> {
+export async function actThrough(life: Life, clients: readonly Client[], onAnswer = () => {}): Promise<void> {
   await Promise.all(
     clients.map(async client => {
-      while (!life.isOver) if (!(await client.act(life.url))) await pause(BETWEEN_TRIES)
+      while (!life.isOver)
+        if (await client.act(life.url)) onAnswer()
+        else await pause(BETWEEN_TRIES)
     }),
   )
 }

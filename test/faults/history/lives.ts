@@ -27,19 +27,36 @@ export async function exchangesGoOn(regulars: readonly Regular[], { url }: Pick<
   await Promise.all(regulars.map(goOn))
 }
 
-/** Starts the service and lets the clients act until it is dead. @param kill sees to that */
+/** A kill so many milliseconds after the first answer, in the middle of the work however slow the machine is. */
+export function killAfter(delay: number) {
+  return async ({ process }: Running, answered: Promise<void>): Promise<void> => {
+    await answered
+    await pause(delay)
+    await process.kill()
+  }
+}
+
+/**
+ * Starts the service and lets the clients act until it is dead.
+ * @param kill sees to that; `answered` resolves when a client has got its first answer, or the service has ended
+ */
 export async function liveOnce(
   stage: Pick<Stage, 'start'>,
   clients: readonly Client[],
-  { kill, alterations }: { kill(running: Running): Promise<unknown>; alterations?: Alteration[] },
+  {
+    kill,
+    alterations,
+  }: { kill(running: Running, answered: Promise<void>): Promise<unknown>; alterations?: Alteration[] },
 ): Promise<Death> {
   const began = performance.now()
   const running = await stage.start(alterations)
   const startedWithin = performance.now() - began
   const life: Life = { url: running.url, isOver: false }
-  const acting = actThrough(life, clients)
+  const answered = Promise.withResolvers<void>()
+  void running.process.ended().then(() => answered.resolve())
+  const acting = actThrough(life, clients, answered.resolve)
   try {
-    await kill(running)
+    await kill(running, answered.promise)
   } finally {
     life.isOver = true
     await acting

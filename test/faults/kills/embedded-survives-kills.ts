@@ -1,11 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { percentile } from '../../../scripts/figures/statistics.ts'
 import type { Experiment } from '../../proof/experiment.ts'
 import { seededRandom } from '../../proof/random.ts'
 import { newcomers, Regular } from '../history/clients.ts'
 import { countedOf } from '../history/counted.ts'
 import { openEmbeddedStage } from '../history/embedded-stage.ts'
-import { type Death, exchangesGoOn, liveOnce } from '../history/lives.ts'
+import { type Death, exchangesGoOn, killAfter, liveOnce } from '../history/lives.ts'
 
 const NEWCOMERS = 4
 const REGULARS = 2
@@ -24,7 +23,7 @@ export const embeddedSurvivesKills: Experiment = {
     const deaths: Death[] = []
     while (deaths.length < trials) {
       const delay = 30 + 400 * random() // milliseconds
-      deaths.push(await liveOnce(stage, clients, { kill: ({ process }) => pause(delay).then(() => process.kill()) }))
+      deaths.push(await liveOnce(stage, clients, { kill: killAfter(delay) }))
       progress(deaths.length)
     }
     const judgement = await stage.settle(running => exchangesGoOn(regulars, running))
@@ -54,7 +53,7 @@ export const embeddedSurvivesKills: Experiment = {
         },
       ],
       remarks: [
-        'SIGKILL came 30 to 430 ms after the service answered, each time on the same data directory; every start succeeded, or there would be no figures.',
+        'SIGKILL came 30 to 430 ms after the first answer of the service, each time on the same data directory; every start succeeded, or there would be no figures.',
         'A killed process leaves what it wrote to the system, which writes it to the disk: this is no power cut.',
       ],
     }

@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { percentile } from '../../../scripts/figures/statistics.ts'
 import type { Experiment, Trial } from '../../proof/experiment.ts'
 import { seededRandom } from '../../proof/random.ts'
 import { newcomers, Regular } from '../history/clients.ts'
 import { countedOf } from '../history/counted.ts'
-import { type Death, liveOnce } from '../history/lives.ts'
+import { type Death, killAfter, liveOnce } from '../history/lives.ts'
 import { openStage, type Stage } from '../history/stage.ts'
 
 const LANES = 2 // services that share the database: while one is under load, others start
@@ -51,7 +50,7 @@ export const signUpsSurviveKills: Experiment = {
         { what: 'from the last kill until nothing waited', value: settledWithin, unit: 'ms' },
       ],
       remarks: [
-        'SIGKILL came 30 to 430 ms after a service answered.',
+        'SIGKILL came 30 to 430 ms after the first answer of a service.',
         `${LANES} services shared the database, each started again when it was dead, so that one was under load while others started.`,
       ],
     }
@@ -69,7 +68,7 @@ async function killRepeatedly(stage: Stage, { trials, seed, progress }: Trial): 
     ]
     while (begun++ < trials) {
       const delay = 30 + 400 * random() // milliseconds
-      deaths.push(await liveOnce(stage, clients, { kill: ({ process }) => pause(delay).then(() => process.kill()) }))
+      deaths.push(await liveOnce(stage, clients, { kill: killAfter(delay) }))
       progress(deaths.length)
     }
   }
