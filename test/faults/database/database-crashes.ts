@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { percentile } from '../../../scripts/figures/statistics.ts'
+import { percentile } from '../../measuring/statistics.ts'
 import type { Experiment, Trial } from '../../proof/experiment.ts'
 import { seededRandom } from '../../proof/random.ts'
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts'

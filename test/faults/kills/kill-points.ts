@@ -22,7 +22,7 @@ export const KILL_POINTS: KillPoint[] = [
   {
     name: 'after the mail server took a letter',
     file: 'confirmation/letters/deliver-letter.ts',
-    line: 'await recordSent(',
+    line: 'await markSent(',
   },
   {
     name: 'before a message is marked as done',

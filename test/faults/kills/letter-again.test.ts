@@ -7,7 +7,7 @@ import { exchangesGoOn, liveOnce } from '../history/lives.ts'
 import { openStage } from '../history/stage.ts'
 import { dyingAt, ownDeath } from './kill-points.ts'
 
-const afterTheLetter = dyingAt({ file: 'confirmation/letters/deliver-letter.ts', line: 'await recordSent(' }, 1)
+const afterTheLetter = dyingAt({ file: 'confirmation/letters/deliver-letter.ts', line: 'await markSent(' }, 1)
 
 test('Who confirms by a letter that a kill left unrecorded gets no letter of another kind', async () => {
   const postgresUrl = process.env.AUTH_TEST_POSTGRES

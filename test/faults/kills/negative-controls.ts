@@ -33,7 +33,7 @@ export const CONTROLS: Control[] = [
       {
         file: DELIVER,
         find: 'try {\n    await needs.mailer.send({',
-        replace: `await recordSent(needs.database, letter.id, { lifetime: needs.linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+        replace: `await markSent(needs, letter)
           try {
     await needs.mailer.send({`,
       },
@@ -46,8 +46,8 @@ export const CONTROLS: Control[] = [
     breaks: [
       {
         file: CREATE,
-        find: `${SENDING_MESSAGE}\n    return created\n  })`,
-        replace: `return created\n  })\n  ${SENDING_LATER}`,
+        find: `${SENDING_MESSAGE}\n      return created\n    })`,
+        replace: `return created\n    })\n    ${SENDING_LATER}`,
       },
     ],
     diesAt: { file: CREATE, line: SENDING_LATER },
@@ -61,7 +61,7 @@ export const CONTROLS: Control[] = [
         find: 'await inTransaction(needs.database, async transaction => {',
         replace: 'new Date()\n  setTimeout(() => inTransaction(needs.database, async transaction => {',
       },
-      { file: CREATE, find: 'return created\n  })', replace: 'return created\n  }), 10_000)' },
+      { file: CREATE, find: 'return created\n    })', replace: 'return created\n    }), 10_000)' },
     ],
     finds: 'lostSignUps',
     async kill({ process, url }, regular) {

@@ -1,4 +1,4 @@
-import { percentile } from '../../../scripts/figures/statistics.ts'
+import { percentile } from '../../measuring/statistics.ts'
 import type { Experiment, Trial } from '../../proof/experiment.ts'
 import { seededRandom } from '../../proof/random.ts'
 import { newcomers, Regular } from '../history/clients.ts'
