@@ -4,7 +4,7 @@ import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
 import { seededRandom } from '../proof/random.ts'
 import type { Alteration } from '../support/altered-source.ts'
 import { shiftClock } from '../support/database.ts'
-import { HttpConnections } from '../support/http-connections.ts'
+import { HttpConnections, type Reply } from '../support/http-connections.ts'
 import { type ServicesOnPostgres, startServicesOnPostgres } from '../support/services-on-postgres.ts'
 import { confirmed, refresh, signedIn } from '../support/signed-in.ts'
 
@@ -12,7 +12,9 @@ const CLIENTS = 20
 const RACES_AT_ONCE = 8
 const MOST_SESSIONS = 200 // each costs a sign-in; a race leaves its session for the next one
 const WITH_TWO_PROCESSES = 0.4 // of the races
-const WITH_THEFT = 0.05 // of the races
+const WITH_THEFT = 0.1 // of the races
+const CHASES = 0.1 // of the races: clients that do not wait for one another
+const CHASE_LENGTH = 3 // generations
 const GRACE = 30 // seconds, the default of AUTH_REFRESH_GRACE
 
 /** 20 clients show one refresh token at once: browser tabs, or a mobile app that retries. */
@@ -25,7 +27,7 @@ export function refreshRacesOn(alterations: Alteration[]): Experiment {
     title: 'Refresh races',
     claim:
       'Twenty clients that show one refresh token at once all get the same successor, which works, and no session ' +
-      'is ended for it; but when one of them shows a token whose successor was used long ago, the session ends.',
+      'is ended for it; but when one of them shows a token that was traded in before the grace, the session ends.',
     command: 'prove',
     trials: { short: 60, full: 10_000 },
     run: trial => run(trial, alterations),
@@ -93,31 +95,56 @@ class Races {
     let begun = 0
     await inLanes(async () => {
       while (begun++ < honest) {
-        const successor = await this.#race(http, tokens.shift() ?? (await signIn()))
+        const token = tokens.shift() ?? (await signIn())
+        const successor = await (this.#random() < CHASES ? this.#chase(http, token) : this.#race(http, token))
         if (successor) tokens.push(successor)
       }
     })
     this.#tally.milliseconds += performance.now() - began
     await this.#afterwards(http, tokens)
 
-    const spent: [old: string, current: string][] = []
-    while (spent.length < thefts) spent.push(await this.#rotatedTwice(http, await signIn()))
+    const stolen: [old: string, current: string][] = []
+    while (stolen.length < thefts) stolen.push(await this.#rotated(http, await signIn(), stolen.length % 2))
     await shiftClock(this.#services.database, 2 * GRACE + 1)
     await inLanes(async () => {
-      for (let pair = spent.pop(); pair; pair = spent.pop()) await this.#raceWithThief(http, ...pair)
+      for (let pair = stolen.pop(); pair; pair = stolen.pop()) await this.#raceWithThief(http, ...pair)
     })
   }
 
   /** @returns the successor, unless the session is lost */
   async #race(http: HttpConnections, token: string): Promise<string | undefined> {
     const replies = await Promise.all(Array.from({ length: CLIENTS }, () => refresh(http, this.#anyUrl(), token)))
+    return this.#judge(replies, token)
+  }
+
+  /** Each client goes on at once with what it got, so that several generations are shown at the same time. */
+  async #chase(http: HttpConnections, token: string): Promise<string | undefined> {
+    const runners = Array.from({ length: CLIENTS }, async () => {
+      let held = token
+      for (let generation = 0; generation < CHASE_LENGTH; generation++) {
+        const reply = await refresh(http, this.#anyUrl(), held)
+        if (reply.status !== 200) return { held, refused: [reply] }
+        held = reply.body.refresh_token
+      }
+      return { held, refused: [] }
+    })
+    const ended = await Promise.all(runners)
+    this.#tally.requests += (CHASE_LENGTH - 1) * CLIENTS
+    const last = (await refresh(http, this.#anyUrl(), ended[0]!.held)).body?.refresh_token
+    await refresh(http, this.#anyUrl(), last ?? token) // from here on none of them holds the current one
+    const late = await Promise.all(ended.map(({ held }) => refresh(http, this.#anyUrl(), held)))
+    return this.#judge([...ended.flatMap(({ refused }) => refused), ...late], token)
+  }
+
+  /** @returns the one successor, if that is what everybody got */
+  async #judge(replies: Reply[], token: string): Promise<string | undefined> {
     this.#tally.races += 1
     this.#tally.requests += CLIENTS
     if (this.#tally.races % 500 === 0) this.#trial.progress(this.#tally.races)
     const refused = replies.filter(({ status }) => status !== 200)
     const successors = new Set(replies.flatMap(({ body }) => body?.refresh_token ?? []))
     if (refused.length > 0) await this.#fault('refused', { refused: refused.length, first: refused[0]!.text })
-    if (successors.size > 1 || successors.has(token)) await this.#fault('forked', { successors: [...successors] })
+    if (successors.size > 1 || successors.has(token)) await this.#fault('forked', { successors: successors.size })
     return refused.length === 0 && successors.size === 1 ? [...successors][0] : undefined
   }
 
@@ -129,11 +156,15 @@ class Races {
     }
   }
 
-  async #rotatedTwice(http: HttpConnections, first: string): Promise<[old: string, current: string]> {
-    const second = (await refresh(http, this.#anyUrl(), first)).body?.refresh_token
-    return [first, (await refresh(http, this.#anyUrl(), second)).body?.refresh_token]
+  /** @param more how many generations lie between the old token and the current one: whether its successor was used */
+  async #rotated(http: HttpConnections, old: string, more: number): Promise<[old: string, current: string]> {
+    let current = old
+    for (let generation = 0; generation <= more; generation++)
+      current = (await refresh(http, this.#anyUrl(), current)).body?.refresh_token
+    return [old, current]
   }
 
+  /** One has an old token while the others have the current one: two parties, whichever is asked first. */
   async #raceWithThief(http: HttpConnections, old: string, current: string): Promise<void> {
     const thief = Math.floor(this.#random() * CLIENTS)
     const shown = Array.from({ length: CLIENTS }, (_, client) => (client === thief ? old : current))
@@ -141,7 +172,7 @@ class Races {
     this.#tally.thefts += 1
     const held = new Set([old, current, ...replies.flatMap(({ body }) => body?.refresh_token ?? [])])
     const after = await Promise.all([...held].map(token => refresh(http, this.#anyUrl(), token)))
-    const reasons = [replies[thief]!, ...after].map(({ body }) => body?.reason)
+    const reasons = after.map(({ body }) => body?.reason)
     if (reasons.some(reason => reason !== 'reused')) await this.#fault('undetected', { thief, reasons })
   }
 
