@@ -1,0 +1,123 @@
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
+import { accountCommands } from './account-commands.ts'
+import type { Command } from './command.ts'
+import { crashAfter, crashCommands } from './crash-commands.ts'
+import { History } from './history.ts'
+import { assertLastThings } from './last-checks.ts'
+import { sessionCommands } from './session-commands.ts'
+import { timeCommands } from './time-commands.ts'
+import { type World, worldInProcess, worldThatCrashes } from './world.ts'
+
+const LONGEST_HISTORY = 40 // commands, of which some make no sense where they stand and are left out
+const BUNCH = 20 // histories that fast-check is given at once; each bunch can fail and be shrunk for itself
+const MOST_FAULTS = 3 // after which no more are looked for
+const LONGEST_BUNCH = 180_000 // milliseconds, shrinking included
+
+const CLAIM =
+  'Whatever people, thieves and clocks do with sign-ups, confirmations and sessions, the service does what a small ' +
+  'model of it says: one confirmed account an address, nobody signed in before, every theft found, no owner locked out'
+
+export const histories: Experiment = {
+  id: 'F7',
+  title: 'Histories of accounts and sessions',
+  claim: `${CLAIM}.`,
+  command: 'prove',
+  trials: { short: 40, full: 2_000 },
+  run: trial => run(trial, { worlds: [worldInProcess, () => worldInProcess(undefined)], crashes: false }),
+}
+
+export const historiesWithCrashes: Experiment = {
+  id: 'F7-kills',
+  title: 'Histories in which the process is killed',
+  claim: `${CLAIM}; and kill -9 at any moment undoes nothing that was answered, nor does it do anything by halves.`,
+  command: 'prove',
+  trials: { short: 4, full: 500 },
+  run: trial => run(trial, { worlds: [worldThatCrashes, worldThatCrashes], crashes: true }),
+}
+
+type Plan = { worlds: ((postgresUrl: string) => Promise<World>)[]; crashes: boolean }
+type Tally = { histories: number; commands: number; kills: number; faults: string[] }
+/** What repeats a failure: see AUTH_TEST_HISTORY in histories.test.ts. */
+export type Replay = { seed: number; path: string; replayPath: string }
+
+async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
+  const tally: Tally = { histories: 0, commands: 0, kills: 0, faults: [] }
+  const size = Math.min(BUNCH, Math.ceil(trial.trials / worlds.length))
+  let begun = 0
+  const lanes = worlds.map(async open => {
+    await using world = await open(trial.postgresUrl)
+    while (begun < trial.trials && tally.faults.length < MOST_FAULTS) {
+      const seed = trial.seed + begun
+      begun += size
+      const details = await tryOut(world, tally, {
+        crashes,
+        seed,
+        numRuns: size,
+        interruptAfterTimeLimit: LONGEST_BUNCH,
+      })
+      if (details.failed) await noteFault(trial, tally, details)
+      trial.progress(tally.histories)
+    }
+  })
+  await Promise.all(lanes)
+  return {
+    trials: tally.histories,
+    unit: 'histories',
+    counted: [
+      {
+        what: 'histories that the service and the model tell differently',
+        count: tally.faults.length,
+        of: tally.histories,
+      },
+    ],
+    measured: [
+      { what: 'commands a history', value: tally.commands / tally.histories, unit: '' },
+      ...(crashes ? [{ what: 'kills a history', value: tally.kills / tally.histories, unit: '' }] : []),
+    ],
+    remarks: tally.faults,
+  }
+}
+
+type Options = { crashes: boolean; replayPath?: string } & fc.Parameters<[Iterable<Command>]>
+
+async function tryOut(world: World, tally: Tally, { crashes, replayPath, ...parameters }: Options) {
+  const steps = [accountCommands(), sessionCommands(), timeCommands(), crashes ? crashCommands() : []].flat()
+  const start = Math.ceil(Date.now() / 60_000) * 60_000
+  const histories = fc.commands(steps, { maxCommands: LONGEST_HISTORY, size: 'max', ...(replayPath && { replayPath }) })
+  const property = fc.asyncProperty(histories, async commands => {
+    const history = new History(start)
+    await world.setClock(start)
+    try {
+      await fc.asyncModelRun(() => ({ model: history, real: world }), commands)
+      if (crashes && history.kills === 0) await crashAfter(history, world, 0)
+      await assertLastThings(history, world)
+    } finally {
+      tally.histories += 1
+      tally.commands += history.steps
+      tally.kills += history.kills
+    }
+  })
+  return fc.check(property, parameters)
+}
+
+async function noteFault(trial: Trial, tally: Tally, details: Awaited<ReturnType<typeof tryOut>>): Promise<void> {
+  const { seed, counterexamplePath: path, counterexample, errorInstance } = details
+  const commands = String(counterexample?.[0])
+  const [, replayPath] = /replayPath="(.*)"/.exec(commands) ?? []
+  const replay = JSON.stringify({ seed, path, replayPath })
+  const error = errorInstance instanceof Error ? errorInstance.message : String(errorInstance)
+  tally.faults.push(`${commands}\n${error}\nRepeat with AUTH_TEST_HISTORY='${replay}'`)
+  await appendFile(join(trial.directory, 'faults.jsonl'), `${JSON.stringify({ commands, error, replay })}\n`)
+}
+
+/** Repeats the very history that failed. @throws what went wrong */
+export async function repeatHistory(postgresUrl: string, replay: Replay, crashes: boolean): Promise<void> {
+  await using world = await (crashes ? worldThatCrashes : worldInProcess)(postgresUrl)
+  const tally: Tally = { histories: 0, commands: 0, kills: 0, faults: [] }
+  const { seed, path, replayPath } = replay
+  const details = await tryOut(world, tally, { crashes, seed, path, replayPath, endOnFailure: true })
+  if (details.failed) throw new Error(String(details.counterexample?.[0]), { cause: details.errorInstance })
+}

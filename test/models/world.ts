@@ -1,0 +1,105 @@
+import { simpleParser } from 'mailparser'
+import { readConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
+import { startService } from '../../src/service.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { freezeClock } from '../support/database.ts'
+import { HttpConnections } from '../support/http-connections.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { emptyDirectory } from '../support/process.ts'
+import { fillDataDirectory, SECRET_KEY } from '../support/service.ts'
+import { startServicesOnPostgres } from '../support/services-on-postgres.ts'
+import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
+import { LIFETIMES } from './session-model.ts'
+
+/** A real service that histories are tried on, one after the other. */
+export type World = AsyncDisposable & {
+  readonly url: string
+  database: Database
+  http: HttpConnections
+  /** Sets the clock that stored lifetimes are judged by, and the process's where that can be set. Milliseconds. */
+  setClock(now: number): Promise<void>
+  /** Whether the process's clock, which access tokens follow, is set as well. */
+  isProcessClockSet: boolean
+  /** The confirmation links in the letters to an address, the oldest first. */
+  linksTo(email: string): Promise<string[]>
+  /** Ends the service's process at once, and starts it again. */
+  crash?: { kill(): Promise<void>; restart(): Promise<void> }
+}
+
+const SETTINGS = {
+  AUTH_REFRESH_GRACE: `${LIFETIMES.grace}s`,
+  AUTH_ACCESS_TOKEN_TTL: `${LIFETIMES.accessToken}s`,
+  AUTH_REFRESH_IDLE_TTL: `${LIFETIMES.idle}s`,
+  AUTH_SESSION_TTL: `${LIFETIMES.session}s`,
+  AUTH_CONFIRMATION_TTL: `${LIFETIMES.confirmation}s`,
+}
+const CONNECTIONS = 20
+
+/** In this process. @param postgresUrl undefined for the embedded database */
+export async function worldInProcess(postgresUrl: string | undefined): Promise<World> {
+  await using opened = new AsyncDisposableStack()
+  const directory = opened.use(await emptyDirectory())
+  const sink = opened.use(await openSmtpSink())
+  const databaseUrl = postgresUrl && opened.use(await createDatabase(postgresUrl)).url
+  if (!databaseUrl) await fillDataDirectory(directory.path)
+  let now = Date.now()
+  const config = readConfig({
+    AUTH_PORT: '0',
+    AUTH_METRICS_LISTEN: 'off',
+    AUTH_DATA_DIR: directory.path,
+    ...(databaseUrl && { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY }),
+    AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
+    AUTH_RATE_LIMITS: 'off',
+    ...SETTINGS,
+  })
+  const logger = createLogger('silent', { write: () => {} })
+  const { port, database } = opened.use(await startService(config, { logger, now: () => now }))
+  const http = opened.use(new HttpConnections(CONNECTIONS))
+  const parts = opened.move()
+  return {
+    url: `http://localhost:${port}`,
+    database,
+    http,
+    async setClock(at) {
+      now = at
+      await freezeClock(database, new Date(at).toISOString())
+    },
+    isProcessClockSet: true,
+    linksTo: linksIn(sink),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+/** In a process that can be killed. */
+export async function worldThatCrashes(postgresUrl: string): Promise<World> {
+  await using opened = new AsyncDisposableStack()
+  const services = opened.use(await startServicesOnPostgres(postgresUrl, { env: SETTINGS }))
+  const http = opened.use(new HttpConnections(CONNECTIONS))
+  const parts = opened.move()
+  return {
+    get url() {
+      return services.urls[0]!
+    },
+    database: services.database,
+    http,
+    setClock: at => freezeClock(services.database, new Date(at).toISOString()),
+    isProcessClockSet: false,
+    linksTo: linksIn(services.sink),
+    crash: services,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+/** Takes letters out of the sink, so that looking for one stays fast however many there were. */
+function linksIn(sink: SmtpSink): World['linksTo'] {
+  const links = new Map<string, string[]>()
+  return async email => {
+    for (const { to, raw } of sink.letters.splice(0)) {
+      const { text = '' } = await simpleParser(raw)
+      const [, token] = /\/confirm\?token=(\S+)/.exec(text) ?? []
+      if (token) links.set(to[0]!, [...new Set([...(links.get(to[0]!) ?? []), token])])
+    }
+    return links.get(email) ?? []
+  }
+}
