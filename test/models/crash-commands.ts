@@ -16,7 +16,7 @@ const delay = fc.nat({ max: 25 }) // milliseconds; a refresh takes some 3, a sig
 
 export function crashCommands(): fc.Arbitrary<Command>[] {
   return [
-    fc.tuple(delay).map(([after]) => crash(after)),
+    delay.map(crash),
     fc.tuple(number, delay).map(([session, after]) => crashInRefresh(session, after % 6)),
     fc.tuple(number, delay).map(([session, after]) => crashInSignOut(session, after % 6)),
     fc.tuple(number, delay).map(([account, after]) => crashInConfirmation(account, after % 9)),

@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
-import { accountCommands } from './account-commands.ts'
+import { accountCommands, signedInAtTheStart } from './account-commands.ts'
 import type { Command } from './command.ts'
 import { crashAfter, crashCommands } from './crash-commands.ts'
 import { History } from './history.ts'
@@ -11,7 +11,8 @@ import { sessionCommands } from './session-commands.ts'
 import { timeCommands } from './time-commands.ts'
 import { type World, worldInProcess, worldThatCrashes } from './world.ts'
 
-const LONGEST_HISTORY = 40 // commands, of which some make no sense where they stand and are left out
+const LONGEST_HISTORY = 70 // commands, of which some make no sense where they stand and are left out
+const START_SIGNED_IN = 3 // of 4 histories, so that most have sessions early
 const BUNCH = 20 // histories that fast-check is given at once; each bunch can fail and be shrunk for itself
 const MOST_FAULTS = 3 // after which no more are looked for
 const LONGEST_BUNCH = 180_000 // milliseconds, shrinking included
@@ -39,12 +40,13 @@ export const historiesWithCrashes: Experiment = {
 }
 
 type Plan = { worlds: ((postgresUrl: string) => Promise<World>)[]; crashes: boolean }
-type Tally = { histories: number; commands: number; kills: number; faults: string[] }
+type Tally = { histories: number; commands: number; kills: number; outcomes: Map<string, number>; faults: string[] }
+const newTally = (): Tally => ({ histories: 0, commands: 0, kills: 0, outcomes: new Map(), faults: [] })
 /** What repeats a failure: see AUTH_TEST_HISTORY in histories.test.ts. */
 export type Replay = { seed: number; path: string; replayPath: string }
 
 async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
-  const tally: Tally = { histories: 0, commands: 0, kills: 0, faults: [] }
+  const tally = newTally()
   const size = Math.min(BUNCH, Math.ceil(trial.trials / worlds.length))
   let begun = 0
   const lanes = worlds.map(async open => {
@@ -77,20 +79,27 @@ async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
       { what: 'commands a history', value: tally.commands / tally.histories, unit: '' },
       ...(crashes ? [{ what: 'kills a history', value: tally.kills / tally.histories, unit: '' }] : []),
     ],
-    remarks: tally.faults,
+    remarks: [`Exchanges, by what they came to: ${listed(tally.outcomes)}.`, ...tally.faults],
   }
 }
 
-type Options = { crashes: boolean; replayPath?: string } & fc.Parameters<[Iterable<Command>]>
+const listed = (outcomes: Map<string, number>) =>
+  [...outcomes]
+    .map(([outcome, count]) => `${count} ${outcome}`)
+    .sort()
+    .join(', ')
+
+type Options = { crashes: boolean; replayPath?: string } & fc.Parameters<[number, Iterable<Command>]>
 
 async function tryOut(world: World, tally: Tally, { crashes, replayPath, ...parameters }: Options) {
   const steps = [accountCommands(), sessionCommands(), timeCommands(), crashes ? crashCommands() : []].flat()
   const start = Math.ceil(Date.now() / 60_000) * 60_000
   const histories = fc.commands(steps, { maxCommands: LONGEST_HISTORY, size: 'max', ...(replayPath && { replayPath }) })
-  const property = fc.asyncProperty(histories, async commands => {
+  const property = fc.asyncProperty(fc.nat({ max: 3 }), histories, async (chance, commands) => {
     const history = new History(start)
     await world.setClock(start)
     try {
+      if (chance < START_SIGNED_IN) for (const step of signedInAtTheStart()) await step.run(history, world)
       await fc.asyncModelRun(() => ({ model: history, real: world }), commands)
       if (crashes && history.kills === 0) await crashAfter(history, world, 0)
       await assertLastThings(history, world)
@@ -98,6 +107,7 @@ async function tryOut(world: World, tally: Tally, { crashes, replayPath, ...para
       tally.histories += 1
       tally.commands += history.steps
       tally.kills += history.kills
+      for (const outcome of history.outcomes) tally.outcomes.set(outcome, (tally.outcomes.get(outcome) ?? 0) + 1)
     }
   })
   return fc.check(property, parameters)
@@ -105,7 +115,7 @@ async function tryOut(world: World, tally: Tally, { crashes, replayPath, ...para
 
 async function noteFault(trial: Trial, tally: Tally, details: Awaited<ReturnType<typeof tryOut>>): Promise<void> {
   const { seed, counterexamplePath: path, counterexample, errorInstance } = details
-  const commands = String(counterexample?.[0])
+  const commands = `${counterexample?.[0]} ${counterexample?.[1]}`
   const [, replayPath] = /replayPath="(.*)"/.exec(commands) ?? []
   const replay = JSON.stringify({ seed, path, replayPath })
   const error = errorInstance instanceof Error ? errorInstance.message : String(errorInstance)
@@ -116,8 +126,8 @@ async function noteFault(trial: Trial, tally: Tally, details: Awaited<ReturnType
 /** Repeats the very history that failed. @throws what went wrong */
 export async function repeatHistory(postgresUrl: string, replay: Replay, crashes: boolean): Promise<void> {
   await using world = await (crashes ? worldThatCrashes : worldInProcess)(postgresUrl)
-  const tally: Tally = { histories: 0, commands: 0, kills: 0, faults: [] }
+  const tally = newTally()
   const { seed, path, replayPath } = replay
   const details = await tryOut(world, tally, { crashes, seed, path, replayPath, endOnFailure: true })
-  if (details.failed) throw new Error(String(details.counterexample?.[0]), { cause: details.errorInstance })
+  if (details.failed) throw new Error(String(details.counterexample), { cause: details.errorInstance })
 }

@@ -16,7 +16,7 @@ export type AccountModel = {
 }
 
 export const PASSWORDS = ['the first of the passwords', 'the second of the passwords', 'the third of the passwords']
-const MOST_SIGN_UPS = 4 // of an address, as letters to one are few
+const MOST_SIGN_UPS = 3 // of an address, as letters to one are few
 const MOST_FAILURES = 4 // of an address, as wrong passwords for one are few
 
 /** What should be true, as far as a history has come. */
@@ -27,6 +27,8 @@ export class History {
   readonly failures = new Map<string, number>()
   steps = 0
   kills = 0
+  /** What each exchange of a refresh token came to. */
+  readonly outcomes: string[] = []
 
   constructor(now: number) {
     this.now = now
