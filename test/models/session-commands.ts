@@ -158,14 +158,14 @@ function useAccessToken(number: number, token: number): Command {
   return command(
     `UseAccessToken(${number},${token})`,
     history => history.sessions.some(({ accessTokens }) => accessTokens.length > 0),
-    async (history, { http, url, isProcessClockSet }) => {
+    async (history, { http, url, setProcessClock }) => {
       const session = pick(
         history.sessions.filter(({ accessTokens }) => accessTokens.length > 0),
         number,
       )
       const { token: shown, issuedAt } = pick(session.accessTokens.toReversed(), token)
       const reply = await http.get(`${url}/v1/account`, { authorization: `Bearer ${shown}` })
-      const issued = isProcessClockSet ? issuedAt : Math.floor(history.now / 1_000)
+      const issued = setProcessClock ? issuedAt : Math.floor(history.now / 1_000)
       const isGood = history.isAccessTokenGood(session, issued)
       assert.equal(summary(reply), isGood ? '200 active' : '401 invalid_access_token')
     },

@@ -19,8 +19,8 @@ export type World = AsyncDisposable & {
   http: HttpConnections
   /** Sets the clock that stored lifetimes are judged by, and the process's where that can be set. Milliseconds. */
   setClock(now: number): Promise<void>
-  /** Whether the process's clock, which access tokens follow, is set as well. */
-  isProcessClockSet: boolean
+  /** Sets the process's clock alone, which access tokens follow. Milliseconds. */
+  setProcessClock?(now: number): void
   /** The confirmation links in the letters to an address, the oldest first. */
   linksTo(email: string): Promise<string[]>
   /** Ends the service's process at once, and starts it again. */
@@ -65,7 +65,9 @@ export async function worldInProcess(postgresUrl: string | undefined): Promise<W
       now = at
       await freezeClock(database, new Date(at).toISOString())
     },
-    isProcessClockSet: true,
+    setProcessClock(at) {
+      now = at
+    },
     linksTo: linksIn(sink),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
@@ -84,7 +86,6 @@ export async function worldThatCrashes(postgresUrl: string): Promise<World> {
     database: services.database,
     http,
     setClock: at => freezeClock(services.database, new Date(at).toISOString()),
-    isProcessClockSet: false,
     linksTo: linksIn(services.sink),
     crash: services,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
