@@ -29,7 +29,37 @@ export const readThenWriteRotation: Alteration[] = [
   },
 ]
 
-/** A rotation in one statement, but without the lock that makes another process wait for it. */
-export const rotationWithoutLock: Alteration[] = [
-  { file: 'sessions/rotate.ts', find: '      for update of session\n', replace: '' },
+/** The page that the link opens confirms at once: the fault that scanners of mail servers meet. */
+export const confirmingByGet: Alteration[] = [
+  {
+    file: 'pages/confirm.ts',
+    find: '    if (account.confirmedAt) return reply.send(confirmedView(account.email, needs.appUrl))',
+    replace: `
+    const { activateAccount } = await import('../accounts/account-store.ts')
+    if (!account.confirmedAt) await activateAccount(needs.database, account.id)
+    return reply.send(confirmedView(account.email, needs.appUrl))`,
+  },
+]
+
+/** A sign-up that says that the address has an account. */
+export const tellingSignUp: Alteration[] = [
+  {
+    file: 'accounts/create-account.ts',
+    find: '  const hashed = await hashPassword(',
+    replace: `
+  const { findConfirmedAccount } = await import('./account-store.ts')
+  if (await findConfirmedAccount(needs.database, email)) throw invalidRequest(fieldFault('/email', 'email_invalid'))
+  const hashed = await hashPassword(`,
+  },
+]
+
+/** A sign-in that answers to an unknown address otherwise than to a wrong password. */
+export const tellingSignIn: Alteration[] = [
+  {
+    file: 'accounts/authenticate.ts',
+    find: "  if (!account || !matches) throw new AccountRefusal('invalid_credentials')",
+    replace: `
+  if (!account) throw new AccountRefusal('account_disabled')
+  if (!matches) throw new AccountRefusal('invalid_credentials')`,
+  },
 ]
