@@ -64,7 +64,8 @@ async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
       trial.progress(tally.histories)
     }
   })
-  await Promise.all(lanes)
+  const ends = await Promise.allSettled(lanes) // not before each has ended what it started
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return {
     trials: tally.histories,
     unit: 'histories',
