@@ -76,7 +76,9 @@ export async function worldInProcess(postgresUrl: string | undefined): Promise<W
 /** In a process that can be killed. */
 export async function worldThatCrashes(postgresUrl: string): Promise<World> {
   await using opened = new AsyncDisposableStack()
-  const services = opened.use(await startServicesOnPostgres(postgresUrl, { env: SETTINGS }))
+  // Else each start would be another issuer, as its port is another.
+  const env = { ...SETTINGS, AUTH_PUBLIC_URL: 'http://localhost:8080' }
+  const services = opened.use(await startServicesOnPostgres(postgresUrl, { env }))
   const http = opened.use(new HttpConnections(CONNECTIONS))
   const parts = opened.move()
   return {

@@ -15,7 +15,7 @@ export type ServicesOnPostgres = AsyncDisposable & {
   sink: SmtpSink
   /** Ends them without a chance to do anything. */
   kill(): Promise<void>
-  /** Starts them anew; their origins are others then. */
+  /** Starts them anew, at other ports. */
   restart(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ export async function startServicesOnPostgres(
     AUTH_SECRET_KEY: SECRET_KEY,
     AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
     AUTH_RATE_LIMITS: 'off',
-    AUTH_LOG_LEVEL: 'silent',
+    AUTH_LOG_LEVEL: env.AUTH_PUBLIC_URL ? 'info' : 'silent', // a process logs where it listens
     ...env,
   }
   let processes: ServiceProcess[] = []
@@ -48,7 +48,7 @@ export async function startServicesOnPostgres(
   opened.defer(kill)
   const start = async () => {
     processes = Array.from({ length: count }, () => new ServiceProcess(settings, [], alterations))
-    return Promise.all(processes.map(process => process.started()))
+    return Promise.all(processes.map(process => (env.AUTH_PUBLIC_URL ? process.listening() : process.started())))
   }
   const urls = await start()
   const parts = opened.move()
