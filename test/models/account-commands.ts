@@ -4,9 +4,8 @@ import { disableAccount } from '../../src/accounts/disable-account.ts'
 import type { Reply } from '../support/http-connections.ts'
 import { type Command, command, summary } from './command.ts'
 import { type AccountModel, type History, PASSWORDS, pick } from './history.ts'
-import { receiveLetter } from './letters.ts'
 import { SessionModel } from './session-model.ts'
-import type { World } from './world.ts'
+import { receiveLetter, type World } from './world.ts'
 
 const number = fc.nat({ max: 11 })
 

@@ -6,9 +6,8 @@ import type { Reply } from '../support/http-connections.ts'
 import { confirm, judgeConfirmation, signedUp } from './account-commands.ts'
 import { type Command, command } from './command.ts'
 import { type History, PASSWORDS, pick } from './history.ts'
-import { receiveLetter } from './letters.ts'
 import { judge, refresh, rowOf } from './session-commands.ts'
-import type { World } from './world.ts'
+import { receiveLetter, type World } from './world.ts'
 
 const MOST_CRASHES = 2 // in a history
 const number = fc.nat({ max: 11 })

@@ -1,6 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { simpleParser } from 'mailparser'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
+import { uuidOf } from '../../src/secrets/bearer-secret.ts'
 import { startService } from '../../src/service.ts'
 import type { Database } from '../../src/storage/database.ts'
 import { freezeClock } from '../support/database.ts'
@@ -10,6 +13,7 @@ import { emptyDirectory } from '../support/process.ts'
 import { fillDataDirectory, SECRET_KEY } from '../support/service.ts'
 import { startServicesOnPostgres } from '../support/services-on-postgres.ts'
 import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
+import type { AccountModel } from './history.ts'
 import { LIFETIMES } from './session-model.ts'
 
 /** A real service that histories are tried on, one after the other. */
@@ -105,4 +109,26 @@ function linksIn(sink: SmtpSink): World['linksTo'] {
     }
     return links.get(email) ?? []
   }
+}
+
+const LONGEST_WAIT = 40_000 // milliseconds: a worker that was killed is noticed after some 10 seconds
+
+/** Waits until the letter of a sign-up was sent. Where the address had an account, it holds no link. */
+export async function receiveLetter(account: AccountModel, { database, linksTo }: World): Promise<void> {
+  for (const deadline = Date.now() + LONGEST_WAIT; ; await pause(2)) {
+    const { rows } = await sql<{ id: string; expiresAt: Date }>`
+      select id, expires_at as "expiresAt" from confirmation_letter
+      where account_id = ${account.id} and sign_up and sent_at is not null`.execute(database)
+    const [letter] = rows
+    if (letter) {
+      const token = (await linksTo(account.email)).find(link => letterOf(link) === letter.id)
+      account.letter = token === undefined ? undefined : { token, expiresAt: letter.expiresAt.getTime() }
+      return
+    }
+    if (Date.now() > deadline) throw new Error(`no letter to ${account.email} was sent in ${LONGEST_WAIT / 1_000} s`)
+  }
+}
+
+function letterOf(token: string): string {
+  return uuidOf(Buffer.from(token.split('.')[1]!, 'base64url').subarray(0, 16))
 }
