@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { historiesOn } from '../models/histories.ts'
 import { violationsOf } from '../proof/experiment.ts'
 import { runShort } from '../proof/short-form.ts'
 import { refreshRacesOn } from '../races/refresh-races.ts'
 import type { Alteration } from '../support/altered-source.ts'
 import { HttpConnections } from '../support/http-connections.ts'
 import { startServicesOnPostgres } from '../support/services-on-postgres.ts'
-import { confirmingByGet, readThenWriteRotation, tellingSignIn, tellingSignUp } from './broken-builds.ts'
+import {
+  confirmingByGet,
+  forgivingRotation,
+  readThenWriteRotation,
+  tellingSignIn,
+  tellingSignUp,
+} from './broken-builds.ts'
 import { unequalAnswers } from './equal-answers.ts'
 import { changesByScanners } from './scanners.ts'
 
@@ -29,6 +36,11 @@ describe('a service that is broken on purpose is found out', () => {
     const [first] = violationsOf(findings)
     assert.equal(first?.what, 'races with several successors')
     assert.ok(first.count > first.of / 2, `${first.count} of ${first.of}`)
+  })
+
+  test('rotation that forgives thieves, by histories', async () => {
+    const findings = await runShort(historiesOn(forgivingRotation), 1)
+    assert.match(findings.remarks!.join('\n'), /was to be reused|thief and owner cannot both go on/)
   })
 
   test('a link that confirms when it is opened, by machines that open it', async () => {

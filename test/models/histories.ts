@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
+import type { Alteration } from '../support/altered-source.ts'
 import { accountCommands, signedInAtTheStart } from './account-commands.ts'
 import type { Command } from './command.ts'
 import { crashAfter, crashCommands } from './crash-commands.ts'
@@ -39,13 +40,25 @@ export const historiesWithCrashes: Experiment = {
   run: trial => run(trial, { worlds: [worldThatCrashes, worldThatCrashes], crashes: true }),
 }
 
-type Plan = { worlds: ((postgresUrl: string) => Promise<World>)[]; crashes: boolean }
+/** @param alterations of the service, which is to be found out; what finds it is not shrunk */
+export function historiesOn(alterations: Alteration[]): Experiment {
+  const worlds = [(postgresUrl: string) => worldThatCrashes(postgresUrl, alterations)]
+  const trials = { short: BUNCH, full: BUNCH }
+  return {
+    ...histories,
+    id: 'F7-control',
+    trials,
+    run: trial => run(trial, { worlds, crashes: false, endOnFailure: true }),
+  }
+}
+
+type Plan = { worlds: ((postgresUrl: string) => Promise<World>)[]; crashes: boolean; endOnFailure?: boolean }
 type Tally = { histories: number; commands: number; kills: number; outcomes: Map<string, number>; faults: string[] }
 const newTally = (): Tally => ({ histories: 0, commands: 0, kills: 0, outcomes: new Map(), faults: [] })
 /** What repeats a failure: see AUTH_TEST_HISTORY in histories.test.ts. */
 export type Replay = { seed: number; path: string; replayPath: string }
 
-async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
+async function run(trial: Trial, { worlds, crashes, endOnFailure = false }: Plan): Promise<Findings> {
   const tally = newTally()
   const size = Math.min(BUNCH, Math.ceil(trial.trials / worlds.length))
   let begun = 0
@@ -54,7 +67,7 @@ async function run(trial: Trial, { worlds, crashes }: Plan): Promise<Findings> {
     while (begun < trial.trials && tally.faults.length < MOST_FAULTS) {
       const seed = trial.seed + begun
       begun += size
-      const details = await tryOut(world, tally, { crashes, seed, numRuns: size })
+      const details = await tryOut(world, tally, { crashes, seed, numRuns: size, endOnFailure })
       if (details.failed) await noteFault(trial, tally, details)
       trial.progress(tally.histories)
     }

@@ -6,6 +6,7 @@ import { createLogger } from '../../src/log.ts'
 import { uuidOf } from '../../src/secrets/bearer-secret.ts'
 import { startService } from '../../src/service.ts'
 import type { Database } from '../../src/storage/database.ts'
+import type { Alteration } from '../support/altered-source.ts'
 import { freezeClock } from '../support/database.ts'
 import { HttpConnections } from '../support/http-connections.ts'
 import { createDatabase } from '../support/postgres.ts'
@@ -77,12 +78,12 @@ export async function worldInProcess(postgresUrl: string | undefined): Promise<W
   }
 }
 
-/** In a process that can be killed. */
-export async function worldThatCrashes(postgresUrl: string): Promise<World> {
+/** In a process that can be killed. @param alterations of the service */
+export async function worldThatCrashes(postgresUrl: string, alterations: Alteration[] = []): Promise<World> {
   await using opened = new AsyncDisposableStack()
   // Else each start would be another issuer, as its port is another.
   const env = { ...SETTINGS, AUTH_PUBLIC_URL: 'http://localhost:8080' }
-  const services = opened.use(await startServicesOnPostgres(postgresUrl, { env }))
+  const services = opened.use(await startServicesOnPostgres(postgresUrl, { env, alterations }))
   const http = opened.use(new HttpConnections(CONNECTIONS))
   const parts = opened.move()
   return {
