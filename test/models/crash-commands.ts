@@ -64,7 +64,7 @@ function crashInRefresh(number: number, after: number): Command {
     `CrashInRefresh(${number}, ${after} ms)`,
     history => mayCrash(history) && history.sessions.length > 0,
     async (history, world) => {
-      const session = pick(history.sessions, number)
+      const session = history.session(number)
       const token = session.honest
       const expected = session.outcomesOf(token, history.now)
       const before = await rowOf(world, session)
@@ -89,7 +89,7 @@ function crashInSignOut(number: number, after: number): Command {
     `CrashInSignOut(${number}, ${after} ms)`,
     history => mayCrash(history) && history.sessions.length > 0,
     async (history, world) => {
-      const session = pick(history.sessions, number)
+      const session = history.session(number)
       const form = { token: session.honest }
       const reply = await crashAfter(history, world, after, () =>
         world.http.post(`${world.url}/oauth2/revoke`, { form }),

@@ -38,6 +38,12 @@ export class History {
     return this.accounts.flatMap(({ sessions }) => sessions)
   }
 
+  /** A session by a number: mostly one that goes on, as the others have little more to tell. */
+  session(number: number): SessionModel {
+    const goingOn = this.sessions.filter(session => !session.ended && !session.isExpired(this.now))
+    return pick(number % 4 > 0 && goingOn.length > 0 ? goingOn : this.sessions, number >> 2)
+  }
+
   rivalsOf(email: string): AccountModel[] {
     return this.accounts.filter(account => account.email === email)
   }

@@ -35,7 +35,7 @@ const hasSession = ({ sessions }: History) => sessions.length > 0
 
 function refreshAsOwner(number: number): Command {
   return command(`Refresh(${number})`, hasSession, async (history, world) => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     session.honest = (await show(history, world, session, session.honest)) ?? session.honest
     if (!session.isMeddledWith) assert.notEqual(session.ended, 'reused', 'the owner alone is never taken for a thief')
   })
@@ -80,7 +80,7 @@ function outcomeOf(reply: Reply, isUnseen: boolean, expected: Outcome[]): Outcom
 /** The connection is cut before the answer, where the rotation can be seen; else the answer is thrown away. */
 function refreshAndLoseTheAnswer(number: number): Command {
   return command(`LoseAnswer(${number})`, hasSession, async (history, world) => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     const expected = session.outcomesOf(session.honest, history.now)
     if (expected.join() !== 'new') return void (await show(history, world, session, session.honest))
     const before = await rowOf(world, session)
@@ -105,7 +105,7 @@ export async function rowOf({ database }: World, session: SessionModel): Promise
 
 function refreshThreeTimesAtOnce(number: number): Command {
   return command(`RefreshThrice(${number})`, hasSession, async (history, world) => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     const token = session.honest
     const replies = await Promise.all([1, 2, 3].map(() => refresh(world, token)))
     for (const reply of replies) session.honest = judge(history, session, token, reply) ?? session.honest
@@ -115,7 +115,7 @@ function refreshThreeTimesAtOnce(number: number): Command {
 
 function stealTheToken(number: number): Command {
   return command(`Steal(${number})`, hasSession, async history => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     session.copy = session.honest
   })
 }
@@ -137,7 +137,7 @@ function refreshAsThief(number: number): Command {
 /** Any token of the session, such as one whose successor was used. */
 function replay(number: number, token: number): Command {
   return command(`Replay(${number},${token})`, hasSession, async (history, world) => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     session.isMeddledWith = true
     await show(history, world, session, pick(session.tokens.toReversed(), token))
   })
@@ -146,7 +146,7 @@ function replay(number: number, token: number): Command {
 /** With any token of the session: refresh tokens of all generations, and access tokens. */
 function signOut(number: number, token: number): Command {
   return command(`SignOut(${number},${token})`, hasSession, async (history, { http, url }) => {
-    const session = pick(history.sessions, number)
+    const session = history.session(number)
     const shown = pick(session.tokens.toReversed(), token)
     const reply = await http.post(`${url}/oauth2/revoke`, { form: { token: shown } })
     assert.equal(summary(reply), '200')
