@@ -16,7 +16,7 @@ const LONGEST_HISTORY = 70 // commands, of which some make no sense where they s
 const START_SIGNED_IN = 3 // of 4 histories, so that most have sessions early
 const BUNCH = 20 // histories that fast-check is given at once; each bunch can fail and be shrunk for itself
 const MOST_FAULTS = 3 // after which no more are looked for
-const LONGEST_SHRINKING = 180_000 // milliseconds
+const LONGEST_SHRINKING = 20_000 // milliseconds
 
 const CLAIM =
   'Whatever people, thieves and clocks do with sign-ups, confirmations and sessions, the service does what a small ' +
@@ -27,7 +27,7 @@ export const histories: Experiment = {
   title: 'Histories of accounts and sessions',
   claim: `${CLAIM}.`,
   command: 'prove',
-  trials: { short: 40, full: 2_000 },
+  trials: { short: 30, full: 2_000 },
   run: trial => run(trial, { worlds: [worldInProcess, () => worldInProcess(undefined)], crashes: false }),
 }
 
@@ -36,7 +36,7 @@ export const historiesWithCrashes: Experiment = {
   title: 'Histories in which the process is killed',
   claim: `${CLAIM}; and kill -9 at any moment undoes nothing that was answered, nor does it do anything by halves.`,
   command: 'prove',
-  trials: { short: 4, full: 500 },
+  trials: { short: 3, full: 500 },
   run: trial => run(trial, { worlds: [worldThatCrashes, worldThatCrashes], crashes: true }),
 }
 
@@ -56,7 +56,7 @@ type Plan = { worlds: ((postgresUrl: string) => Promise<World>)[]; crashes: bool
 type Tally = { histories: number; commands: number; kills: number; outcomes: Map<string, number>; faults: string[] }
 const newTally = (): Tally => ({ histories: 0, commands: 0, kills: 0, outcomes: new Map(), faults: [] })
 /** What repeats a failure: see AUTH_TEST_HISTORY in histories.test.ts. */
-export type Replay = { seed: number; path: string; replayPath: string }
+export type Replay = { id: string; seed: number; path: string; replayPath: string }
 
 async function run(trial: Trial, { worlds, crashes, endOnFailure = false }: Plan): Promise<Findings> {
   const tally = newTally()
@@ -68,7 +68,10 @@ async function run(trial: Trial, { worlds, crashes, endOnFailure = false }: Plan
       const seed = trial.seed + begun
       begun += size
       const details = await tryOut(world, tally, { crashes, seed, numRuns: size, endOnFailure })
-      if (details.failed) await noteFault(trial, tally, details)
+      const line = JSON.stringify({ seed, histories: details.numRuns, failed: details.failed })
+      await appendFile(join(trial.directory, 'bunches.jsonl'), `${line}\n`)
+      if (details.failed)
+        await noteFault(trial, tally, { ...details, id: crashes ? historiesWithCrashes.id : histories.id })
       trial.progress(tally.histories)
     }
   })
@@ -127,18 +130,21 @@ async function tryOut(world: World, tally: Tally, { crashes, replayPath, ...para
   return fc.check(property, parameters)
 }
 
-async function noteFault(trial: Trial, tally: Tally, details: Awaited<ReturnType<typeof tryOut>>): Promise<void> {
-  const { seed, counterexamplePath: path, counterexample, errorInstance } = details
+type Details = Awaited<ReturnType<typeof tryOut>> & { id: string }
+
+async function noteFault(trial: Trial, tally: Tally, details: Details): Promise<void> {
+  const { id, seed, counterexamplePath: path, counterexample, errorInstance } = details
   const commands = `${counterexample?.[0]} ${counterexample?.[1]}`
   const [, replayPath] = /replayPath="(.*)"/.exec(commands) ?? []
-  const replay = JSON.stringify({ seed, path, replayPath })
+  const replay = JSON.stringify({ id, seed, path, replayPath })
   const error = errorInstance instanceof Error ? errorInstance.message : String(errorInstance)
   tally.faults.push(`${commands}\n${error}\nRepeat with AUTH_TEST_HISTORY='${replay}'`)
   await appendFile(join(trial.directory, 'faults.jsonl'), `${JSON.stringify({ commands, error, replay })}\n`)
 }
 
 /** Repeats the very history that failed. @throws what went wrong */
-export async function repeatHistory(postgresUrl: string, replay: Replay, crashes: boolean): Promise<void> {
+export async function repeatHistory(postgresUrl: string, replay: Replay): Promise<void> {
+  const crashes = replay.id === historiesWithCrashes.id
   await using world = await (crashes ? worldThatCrashes : worldInProcess)(postgresUrl)
   const tally = newTally()
   const { seed, path, replayPath } = replay
