@@ -108,7 +108,7 @@ class Tally {
 
   async request(port: number, request: MalformedRequest): Promise<void> {
     if (request.operation) this.operations.add(request.operation)
-    const bytes = bytesOf(request)
+    const bytes = bytesOf(request, port)
     const { answers } = await sendRaw(port, bytes, { patience: 10_000 })
     const asked = {
       method: request.method,
@@ -141,10 +141,10 @@ class Tally {
   }
 }
 
-function bytesOf({ method, path, headers, body }: MalformedRequest): Buffer {
+function bytesOf({ method, path, headers, body }: MalformedRequest, port: number): Buffer {
   const names = new Set(headers.map(([name]) => name))
   const common = [
-    ...(names.has('host') ? [] : [['host', 'localhost']]),
+    ...(names.has('host') ? [] : [['host', `localhost:${port}`]]),
     ['connection', names.has('upgrade') ? 'upgrade, close' : 'close'],
     ...(body.length > 0 ? [['content-length', String(body.length)]] : []),
   ]
