@@ -3,13 +3,15 @@ import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { simpleParser } from 'mailparser'
 import { pino } from 'pino'
-import { canonicalEmailAddress, type EmailAddress } from '../../src/email/address.ts'
+import { canonicalEmailAddress } from '../../src/email/address.ts'
 import { openMailer } from '../../src/email/mailer.ts'
 import { startUnlimitedService } from '../support/genuine-secrets.ts'
 import { newAddress, PASSWORD, send, type TestService } from '../support/service.ts'
 import { letterIn } from '../support/sink-letters.ts'
 import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
 
+const told = ({ lines }: SmtpSink, verb: string) => lines.filter(line => line.toUpperCase().startsWith(verb))
+const escaped = (text: string) => text.replace(/[^a-z0-9]/g, '\\$&')
 const VERBS = ['EHLO', 'MAIL', 'RCPT', 'DATA', 'RSET', 'QUIT']
 
 /** Addresses that mail libraries and servers have read otherwise than whoever checked them, with whose fault it was. */
@@ -31,7 +33,7 @@ const HOSTILE: Record<string, string[]> = {
     'a\uff20b.example@victim.example',
     'a\ufe6bb.example@c.example',
     'a@b\uff20c.example',
-    'a\u2100@b.example',
+    'a\uff20\ufe6bb.example',
   ],
   'GHSA-xv97-c62v-4587 (next-auth)': [
     'a@x.example,b@y.example',
@@ -121,12 +123,12 @@ describe('the address of a letter', () => {
     service = await startUnlimitedService('PostgreSQL', {
       env: {
         AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
-        AUTH_MAIL_FROM: '"<b>Ann & Bob</b>, \\"Ltd\\"" <no-reply@auth.example>',
+        AUTH_MAIL_FROM: `"Ann & Bob's, Ltd" <no-reply@auth.example>`,
       },
     })
   })
   after(async () => {
-    await service[Symbol.asyncDispose]()
+    await service?.[Symbol.asyncDispose]()
     await sink[Symbol.asyncDispose]()
   })
 
@@ -156,7 +158,7 @@ describe('the address of a letter', () => {
       `O'Brien+tag${tail}`,
       `\uff21nn${tail.toUpperCase()}`,
       `a!b%c${tail}`,
-      `{x}|~${tail.replace('.', '\u3002')}`,
+      `{x}|~${tail.replace('.example', '\u3002example')}`,
     ]) {
       const { status, body } = await signUp(typed)
       assert.equal(status, 201, typed)
@@ -164,7 +166,7 @@ describe('the address of a letter', () => {
       const letter = await letterIn(sink, body.email)
       assert.deepEqual(letter.to, [body.email])
       const { to } = await simpleParser(letter.raw)
-      assert.equal([to].flat()[0]!.value[0]!.address, body.email)
+      assert.equal(canonicalEmailAddress([to].flat()[0]!.value[0]!.address!), body.email) // the parser shows U-labels
     }
   })
 
@@ -175,33 +177,14 @@ describe('the address of a letter', () => {
       from: { name: 'Auth service', address: 'no-reply@auth.example' },
       logger: pino({ level: 'silent' }),
     })
-    const accepted: EmailAddress[] = []
-    await fc.assert(
-      fc.asyncProperty(typedAddress, async typed => {
-        const to = canonicalEmailAddress(typed)
-        if (!to) return
-        assert.equal(canonicalEmailAddress(to), to)
-        accepted.push(to)
-        const facts = {
-          subject: 'x',
-          text: 'x',
-          html: 'x',
-          language: 'en',
-          messageId: '<1@auth.example>',
-          date: new Date(),
-        }
-        await mailer.send({ to, ...facts })
-        assert.deepEqual(sink.letters.at(-1)!.to, [to])
-      }),
-      { numRuns: 3_000 },
-    )
-    await mailer.close()
+    const accepted = fc.sample(typedAddress, 4_000).flatMap(typed => canonicalEmailAddress(typed) ?? [])
     assert.ok(accepted.length > 1_000, `${accepted.length} were accepted`)
-    assert.deepEqual(
-      sink.lines.filter(line => /^RCPT/i.test(line)),
-      accepted.map(to => `RCPT TO:<${to}>`),
-    )
-    assert.equal(sink.lines.filter(line => /^MAIL/i.test(line)).length, accepted.length)
+    const facts = { text: 'x', html: 'x', language: 'en', messageId: '<1@auth.example>', date: new Date() }
+    await Promise.all(accepted.map(to => mailer.send({ to, subject: to, ...facts })))
+    await mailer.close()
+    assert.deepEqual(told(sink, 'RCPT').sort(), accepted.map(to => `RCPT TO:<${to}>`).sort())
+    assert.equal(told(sink, 'MAIL').length, accepted.length)
+    for (const { to, raw } of sink.letters) assert.match(raw, new RegExp(`^To:(?:\\r\\n)? ${escaped(to[0]!)}\\r$`, 'm'))
     assert.deepEqual(
       sink.lines.filter(line => !VERBS.includes(line.split(/[ :]/, 1)[0]!)),
       [],
@@ -219,8 +202,8 @@ describe('the address of a letter', () => {
         .filter(name => !['!doctype', 'html', 'meta', 'title', 'body', 'p', 'a'].includes(name!)),
       [],
     )
-    assert.ok(String(html).includes('&lt;b&gt;Ann &amp; Bob&lt;/b&gt;'))
-    assert.equal(subject, 'Confirm your address for <b>Ann & Bob</b>, "Ltd"')
+    assert.ok(String(html).includes('Ann &amp; Bob&#39;s, Ltd'))
+    assert.equal(subject, `Confirm your address for Ann & Bob's, Ltd`)
     assert.deepEqual(attachments, [])
     for (const name of ['to', 'from', 'subject', 'message-id', 'date', 'content-type'])
       assert.equal(headerLines.filter(({ key }) => key === name).length, 1, name)
@@ -256,6 +239,7 @@ for (const [name, value] of [
   ['AUTH_MAIL_FROM', 'Ann\r\nBcc: eve@attacker.example <no-reply@auth.example>'],
   ['AUTH_MAIL_FROM', 'Ann <no-reply@auth.example>\r\nRCPT TO:<eve@attacker.example>'],
   ['AUTH_MAIL_FROM', 'Ann <"a b"@auth.example>'],
+  ['AUTH_MAIL_FROM', '"<b>Ann</b>" <no-reply@auth.example>'],
   ['AUTH_SMTP_URL', 'smtp://127.0.0.1:25\r\nMAIL'],
   ['AUTH_SMTP_URL', 'smtp://mail.example/?name=a%0d%0aMAIL'],
 ] as const)

@@ -56,7 +56,7 @@ for (const kind of DATABASES) {
       await poison()
     })
     after(async () => {
-      await service[Symbol.asyncDispose]()
+      await service?.[Symbol.asyncDispose]()
       await sink[Symbol.asyncDispose]()
     })
 
