@@ -56,6 +56,7 @@ export const slowClients: Experiment = {
       const serving = others.serve(since)
       await pause(parts.before * 1_000)
       const floodBegan = since()
+      memory.look(floodBegan)
       while (since() < floodBegan + parts.flood) {
         await flood.fillUp(trials)
         progress(flood.opened)
