@@ -4,7 +4,7 @@ import { OAuthErrorSchema } from '../../../src/sessions/oauth-error.ts'
 import type { RawAnswer } from '../../support/raw-http.ts'
 
 const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-const INTERNALS = /node_modules|\bat [\w.<> ]+ \(|\/src\/|file:\/\/|select .* from |kysely|fastify/i
+const INTERNALS = /node_modules|\bat [\w.<> ]+ \(|\/src\/\w|kysely|fastify|pg-boss/i
 
 /** What is wrong with an answer, whatever was asked; undefined for one of the documented kinds. */
 export function faultOf(answer: RawAnswer, method: string): string | undefined {

@@ -76,7 +76,7 @@ describe('input that is made to be expensive', () => {
     assert.equal(JSON.parse(answers[0]!.body).code, 'body_too_large')
   })
 
-  test('[R72] [R82] a client that goes away in the middle of its body is not taken for a database that is away', async () => {
+  test('[R72] a client that goes away in the middle of its body is not taken for a database that is away', async () => {
     const bytes = rawRequest(
       'POST',
       '/v1/sessions',
