@@ -146,6 +146,8 @@ create table session (
   token_key text not null,
   ended_at timestamp with time zone,
   end_reason text,
+  resumed_generation integer,
+  resumed_at timestamp with time zone,
   constraint session_pkey PRIMARY KEY (id),
   constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
   constraint session_end_reason_check CHECK ((end_reason = ANY (ARRAY['revoked'::text, 'reused'::text]))),
@@ -164,6 +166,7 @@ comment on column session.rotated_at is 'When the current refresh token was made
 comment on column session.grace_floor is 'Lowest generation in grace during the grace period in which rotated_at lies';
 comment on column session.grace_floor_recent is 'Lowest generation traded in during that same period, in grace during the next';
 comment on column session.token_key is 'Id of the secret key that the current refresh token was made with';
+comment on column session.resumed_generation is 'Generation that came back because the answer to it was lost, and that is in grace since resumed_at; the one that was skipped then is not';
 
 create table signing_key (
   id text not null,

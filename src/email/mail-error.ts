@@ -16,7 +16,7 @@ export type MailErrorFacts = {
   command?: string
 }
 
-/** A letter that was not handed over. Neither its message nor its fields hold the recipient's address or credentials. */
+/** A letter that was not handed over. It holds neither the recipient's address, nor credentials, nor the letter's link. */
 export class MailError extends Error implements MailErrorFacts {
   override name = 'MailError'
   readonly kind: MailFault
@@ -47,12 +47,12 @@ export function mailErrorOf(thrown: unknown, to?: string): MailError {
   if (!replyCode || !response)
     return new MailError(
       'temporary',
-      `the letter could not be handed over: ${withoutAddress(message, to)}${code ? ` (${code})` : ''}`,
+      `the letter could not be handed over: ${withoutSecrets(message, to)}${code ? ` (${code})` : ''}`,
     )
   const [, enhancedCode] = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response) ?? []
   const facts = { replyCode, ...(enhancedCode && { enhancedCode }), ...(command && { command }) }
   // To AUTH, some servers repeat what they were told.
-  const words = command?.startsWith('AUTH') ? response.slice(0, 3) : withoutAddress(response, to)
+  const words = command?.startsWith('AUTH') ? response.slice(0, 3) : withoutSecrets(response, to)
   return new MailError(
     faultOf(facts),
     `the mail server answered ${!command || command === 'CONN' ? 'the connection' : command} with ${words}`,
@@ -84,10 +84,12 @@ function isAboutAddress(answer: { replyCode: number; enhancedCode: string | unde
   return command === 'RCPT TO' && [550, 551, 553].includes(replyCode)
 }
 
-function withoutAddress(text: string, to: string | undefined): string {
+// Servers repeat what they were told: the address, and a link of the letter that they take for harmful.
+function withoutSecrets(text: string, to: string | undefined): string {
   const known = to ? [to, to.slice(0, to.indexOf('@'))].map(part => part.replace(/[^a-z0-9]/g, '\\$&')) : []
   const anyAddress = '[^\\s<>"@]+@[^\\s<>",;:]+'
   return text
+    .replace(/[a-z][a-z0-9+.-]*:\/\/\S+|authsvc_\S+/gi, '[link]')
     .replace(
       new RegExp([...known.map(part => `(?<![a-z0-9])${part}(?![a-z0-9])`), anyAddress].join('|'), 'gi'),
       '[address]',

@@ -45,7 +45,7 @@ export type RotationSettings = {
  * Time is cut into grace periods. A row remembers two marks: the lowest generation that is in grace during the period
  * in which its current token was made, and the lowest that will be during the next. So each token that was traded in
  * is in grace for one to two periods, however many came after it, with two integers a row. A skipped token is never
- * in grace: skipping lifts both marks past it.
+ * in grace: skipping lifts both marks past it, and the one token that came back is remembered by itself.
  *
  * Rows are locked in the order of their ids, so that batches of several processes cannot wait for one another in a
  * circle. No column that changes is in an index, so PostgreSQL updates in place (HOT); only a theft touches one.
@@ -86,6 +86,8 @@ export async function rotate(
             then 'repeated'
           when shown = predecessor then 'answer_lost'
           when shown >= floor_now then 'repeated'
+          when shown = resumed_generation and auth_now() - resumed_at <= make_interval(secs => ${sql.lit(grace)})
+            then 'repeated'
           else 'reused'
         end as verdict
       from floored
@@ -94,6 +96,9 @@ export async function rotate(
         generation = case judged.verdict
           when 'current' then judged.shown + 1 when 'answer_lost' then judged.generation + 1
           else session.generation end,
+        resumed_generation = case judged.verdict when 'answer_lost' then judged.shown
+          else session.resumed_generation end,
+        resumed_at = case judged.verdict when 'answer_lost' then auth_now() else session.resumed_at end,
         predecessor = case judged.verdict when 'current' then judged.shown else session.predecessor end,
         rotated_at = case judged.verdict when 'reused' then session.rotated_at else auth_now() end,
         idle_expires_at = case judged.verdict when 'reused' then session.idle_expires_at

@@ -16,6 +16,8 @@ declare module '../storage/database.ts' {
       rotated_at: Generated<Date>
       grace_floor: Generated<number>
       grace_floor_recent: Generated<number>
+      resumed_generation: number | null
+      resumed_at: Date | null
       token_key: string
       ended_at: Date | null
       end_reason: 'revoked' | 'reused' | null

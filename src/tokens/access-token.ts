@@ -70,6 +70,7 @@ export class AccessTokens {
    */
   async verify(token: string): Promise<{ accountId: string; sessionId: string } | undefined> {
     const { keys, issuer, audience, clientId, now } = this.#options
+    if (!hasOneSpelling(token)) return undefined
     try {
       const { payload } = await jwtVerify(token, keys.verification, {
         algorithms: keys.algorithms,
@@ -89,5 +90,12 @@ export class AccessTokens {
     }
   }
 }
+
+/**
+ * Whether each part is base64url as it has to be written (RFC 7515 section 2): without padding, white space or spare
+ * bits, which decoders overlook. Else one signature would have many tokens.
+ */
+const hasOneSpelling = (token: string): boolean =>
+  token.split('.').every(part => Buffer.from(part, 'base64url').toString('base64url') === part)
 
 const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')

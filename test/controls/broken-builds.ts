@@ -62,7 +62,7 @@ export const tellingSignUp: Alteration[] = [
 export const tellingSignIn: Alteration[] = [
   {
     file: 'accounts/authenticate.ts',
-    find: "  if (!account || !matches) throw new AccountRefusal('invalid_credentials')",
+    find: "  if (!account || !matches) throw await fail('invalid_credentials')",
     replace: `
   if (!account) throw new AccountRefusal('account_disabled')
   if (!matches) throw new AccountRefusal('invalid_credentials')`,

@@ -50,6 +50,28 @@ for (const kind of DATABASES) {
     const summary = (rotation: Rotation | undefined) => `${rotation?.verdict}>${rotation?.generation}`
     const refused = (verdict: Verdict, generation: number) => `${verdict}>${generation}`
 
+    test('a token that came back after a lost answer is in grace from then on, however many came after it', async () => {
+      const { show } = await session()
+      await show(1)
+      await at(3_600)
+      assert.equal(await show(1), 'answer_lost>3')
+      assert.equal(await show(3), 'current>4')
+      assert.equal(await show(4), 'current>5')
+      await at(3_600 + GRACE)
+      assert.equal(await show(1), 'repeated>5')
+      await at(3_600 + GRACE + 1)
+      assert.equal(await show(1), 'reused>5')
+    })
+
+    test('the token that was skipped means theft also while the one that came back is in grace', async () => {
+      const { show } = await session()
+      await show(1)
+      await at(3_600)
+      await show(1)
+      await show(3)
+      assert.equal(await show(2), 'reused>4')
+    })
+
     test('the current token is traded in for the next generation', async () => {
       const { show } = await session()
       assert.equal(await show(1), 'current>2')
