@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=25
 import { parseArgs } from 'node:util'
 import { readConfig } from './config.ts'
 import { helpText } from './help.ts'

@@ -14,6 +14,7 @@ import { parseSmtpUrl } from './email/smtp-url.ts'
 import { type Mailbox, openMailbox } from './embedded/mailbox.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { allowCrossOrigin } from './http/cors.ts'
+import { HeldRefusals } from './http/held-refusals.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { LIMIT_PROBLEMS } from './limits/errors.ts'
 import type { Logger } from './log.ts'
@@ -149,12 +150,14 @@ async function buildServer(needs: {
 }): Promise<HttpServer> {
   const { config, storage, queue, mail, areas, metrics, logger, publicUrl, now } = needs
   const problems = { ...ACCOUNT_PROBLEMS, ...CONFIRMATION_PROBLEMS, ...LIMIT_PROBLEMS }
+  const heldRefusals = new HeldRefusals()
   const server = createHttpServer({
     logger,
     trustedProxies: config.trustedProxies,
     isHttps: config.publicUrl?.startsWith('https:') ?? false,
     problems,
     isUnavailable,
+    heldRefusals,
     onAnswer: ({ seconds, ...labels }) =>
       metrics.requests.observe({ ...labels, status: String(labels.status) }, seconds),
   })
@@ -181,6 +184,7 @@ async function buildServer(needs: {
       mailboxForced: config.mailboxForced,
       problems,
       isUnavailable,
+      heldRefusals,
       now,
     }),
   )

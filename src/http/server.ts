@@ -12,9 +12,11 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from '../log.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
+import type { HeldRefusals } from './held-refusals.ts'
 import { acceptJson } from './json.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
 import { refusalOf } from './refusal-of.ts'
+import { takeTurns } from './turns.ts'
 
 /** The HTTP server as areas see it: routes with schemas in TypeBox. */
 export type HttpServer = FastifyInstance<
@@ -35,6 +37,8 @@ export type HttpServerOptions = {
   problems: Record<string, ProblemType>
   /** Whether an error means that something the service needs is away, so that trying again can help. */
   isUnavailable(error: unknown): boolean
+  /** Where refusals that say when to come again wait, if they are many. */
+  heldRefusals: HeldRefusals
   /** Is told of each answer. */
   onAnswer(answer: { method: string; route: string; status: number; seconds: number }): void
 }
@@ -43,7 +47,7 @@ const BODY_LIMIT = 64 * 1024 // bytes
 
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, trustedProxies, isHttps, problems, isUnavailable, onAnswer } = options
+  const { logger, trustedProxies, isHttps, problems, isUnavailable, heldRefusals, onAnswer } = options
   const server = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
@@ -64,10 +68,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const codes: Record<string, ProblemType> = { ...HTTP_PROBLEMS, ...problems }
 
-  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  async function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
     const refusal = refusalOf(error, isUnavailable)
     if (refusal.code === 'internal_error') request.log.error({ err: error }, 'a request failed')
     if (refusal.code === 'unavailable') request.log.warn({ err: error }, 'a request had to wait')
+    if (refusal.facts.retryAfter !== undefined) await heldRefusals.wait()
     return sendProblem(reply, codes, refusal)
   }
 
@@ -81,7 +86,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return sendProblem(reply, codes, new Refusal(methods.length > 0 ? 'method_not_allowed' : 'not_found'))
   })
   rememberRoutes(server)
+  takeTurns(server)
   closeConnectionsWhenStopping(server)
+  server.addHook('preClose', async () => heldRefusals.release())
 
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(commonHeaders(request, isHttps))

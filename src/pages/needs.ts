@@ -3,6 +3,7 @@ import type { AuthenticateNeeds } from '../accounts/authenticate.ts'
 import type { CreateAccountNeeds } from '../accounts/create-account.ts'
 import type { ReadOwnAccountNeeds } from '../accounts/read-own-account.ts'
 import type { ConfirmNeeds } from '../confirmation/confirm.ts'
+import type { HeldRefusals } from '../http/held-refusals.ts'
 import type { MailboxReader } from './mailbox.ts'
 import type { PageCookies } from './shell/cookies.ts'
 import type { GuardNeeds } from './shell/guard.ts'
@@ -24,6 +25,8 @@ export type PagesOptions = Areas &
     /** What each code of each area means. */
     problems: PageProblems
     isUnavailable(error: unknown): boolean
+    /** Where refusals that say when to come again wait, if they are many. */
+    heldRefusals: HeldRefusals
     /** The process's clock, in milliseconds. */
     now: () => number
   }
@@ -31,5 +34,5 @@ export type PagesOptions = Areas &
 export type PagesNeeds = PagesOptions & {
   cookies: PageCookies
   /** Answers a refused form with the form again and what was wrong; any other error goes on. */
-  answerFault(reply: FastifyReply, error: unknown, view: (explanation: string) => string): FastifyReply
+  answerFault(reply: FastifyReply, error: unknown, view: (explanation: string) => string): Promise<FastifyReply>
 }

@@ -22,10 +22,11 @@ export async function pageRoutes(server: HttpServer, options: PagesOptions): Pro
   const needs: PagesNeeds = {
     ...options,
     cookies: new PageCookies(options.publicUrl),
-    answerFault(reply, error, view) {
+    async answerFault(reply, error, view) {
       const refusal = refusalOf(error, options.isUnavailable)
       if (refusal.code === 'internal_error' || refusal.code === 'confirmation_unknown') throw error
       const { status, text } = explanationOf(refusal, problems)
+      if (refusal.facts.retryAfter !== undefined) await options.heldRefusals.wait()
       tellRetryAfter(reply, refusal, status)
       return reply.code(status).send(view(text))
     },
@@ -33,7 +34,7 @@ export async function pageRoutes(server: HttpServer, options: PagesOptions): Pro
   await server.register(cookie)
   acceptForms(server)
   guardPages(server, options)
-  server.setErrorHandler(answerPageError(problems, options.isUnavailable))
+  server.setErrorHandler(answerPageError({ ...options, problems }))
   server.addHook('onRoute', route => {
     route.schema = { ...route.schema, hide: true } // the reference is about the interface
   })

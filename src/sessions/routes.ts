@@ -39,6 +39,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
     '/oauth2/token',
     {
       validatorCompiler: documentationOnly,
+      config: { goesFirst: true },
       schema: {
         operationId: 'exchangeRefreshToken',
         summary: 'Exchange a refresh token for an access token',
@@ -77,6 +78,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
     '/oauth2/revoke',
     {
       validatorCompiler: documentationOnly,
+      config: { goesFirst: true },
       schema: {
         operationId: 'revokeToken',
         summary: 'End a session (sign out)',

@@ -95,7 +95,7 @@ describe('stopping', () => {
 
   test('an embedded database that fails for good ends the process with exit code 1, so that it is started anew', async () => {
     await using directory = await filledDirectory()
-    await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
+    await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path, AUTH_RATE_LIMITS: 'off' })
     const url = await service.started()
     await rm(join(directory.path, 'database', 'pg_wal'), { recursive: true })
     const json = () => ({ email: newAddress(), password: PASSWORD })

@@ -169,7 +169,7 @@ describe('the pages', () => {
   test('the signed-in browser uses its refresh token only when the access token has run out', async () => {
     const account = await confirmedAccount(service)
     const signedIn = cookiesOf(await post('/sign-in', { ...formOf(account) }))
-    assert.deepEqual(Object.keys(signedIn).sort(), ['auth_access_token', 'auth_refresh_token'])
+    assert.deepEqual(Object.keys(signedIn).sort(), ['auth_access_token', 'auth_device_token', 'auth_refresh_token'])
     const first = await open('/account', { auth_refresh_token: signedIn.auth_refresh_token! })
     assert.match(first.text, new RegExp(account.email))
     const both = cookiesOf(first)

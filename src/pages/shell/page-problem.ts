@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { HeldRefusals } from '../../http/held-refusals.ts'
 import { html } from '../../http/html.ts'
 import { HTTP_PROBLEMS, type ProblemType, type Refusal } from '../../http/problem.ts'
 import { refusalOf } from '../../http/refusal-of.ts'
@@ -38,13 +39,20 @@ const PAGE_WORDS: Record<string, string> = {
   unsupported_media_type: 'The form was sent in a way that this page does not understand.',
 }
 
+type PageErrorNeeds = {
+  problems: PageProblems
+  isUnavailable(error: unknown): boolean
+  heldRefusals: HeldRefusals
+}
+
 /** Answers errors that no page has a place for with a page of their own. */
-export function answerPageError(problems: PageProblems, isUnavailable: (error: unknown) => boolean) {
-  return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+export function answerPageError({ problems, isUnavailable, heldRefusals }: PageErrorNeeds) {
+  return async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = refusalOf(error, isUnavailable)
     const { status, text } = explanationOf(refusal, problems)
     if (status === 500) request.log.error({ err: error }, 'a page failed')
     tellRetryAfter(reply, refusal, status)
+    if (refusal.facts.retryAfter !== undefined) await heldRefusals.wait()
     const body = html`<p>${text}</p><p><a href="/">To the start</a></p>`
     return reply
       .code(status)
