@@ -24,6 +24,7 @@ export const timing: Experiment = {
   title: 'Latency and accounts',
   claim: 'No answer, and not the time that it takes, tells a stranger whether an address has an account.',
   command: 'prove:long',
+  proves: ['R01', 'R02'],
   trials: { short: 5, full: 2_000 },
   run,
 }

@@ -21,12 +21,14 @@ const LONGEST_SHRINKING = 20_000 // milliseconds
 const CLAIM =
   'Whatever people, thieves and clocks do with sign-ups, confirmations and sessions, the service does what a small ' +
   'model of it says: one confirmed account an address, nobody signed in before, every theft found, no owner locked out'
+const PROVES = ['R03', 'R04', 'R16', 'R43', 'R44', 'R47']
 
 export const histories: Experiment = {
   id: 'F7',
   title: 'Histories of accounts and sessions',
   claim: `${CLAIM}.`,
   command: 'prove',
+  proves: PROVES,
   trials: { short: 30, full: 2_000 },
   run: trial => run(trial, { worlds: [worldInProcess, () => worldInProcess(undefined)], crashes: false }),
 }
@@ -36,6 +38,7 @@ export const historiesWithCrashes: Experiment = {
   title: 'Histories in which the process is killed',
   claim: `${CLAIM}; and kill -9 at any moment undoes nothing that was answered, nor does it do anything by halves.`,
   command: 'prove',
+  proves: PROVES,
   trials: { short: 3, full: 500 },
   run: trial => run(trial, { worlds: [worldThatCrashes, worldThatCrashes], crashes: true }),
 }

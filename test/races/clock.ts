@@ -26,6 +26,7 @@ export const clocks: Experiment = {
     'Links, refresh tokens, sessions and the grace live to the second by the clock of the database, whatever the ' +
     'clock of the process does; access tokens live to the second by the clock that their verifier has.',
   command: 'prove',
+  proves: ['R10', 'R45', 'R58'],
   trials: { short: 3, full: 200 },
   run,
 }

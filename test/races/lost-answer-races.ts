@@ -20,6 +20,7 @@ export const lostAnswerRaces: Experiment = {
     'Clients of one owner that come back with the same refresh token long after its answer was lost all stay signed ' +
     'in, also when one goes on with the successor before another has begun.',
   command: 'prove',
+  proves: ['R44'],
   trials: { short: 20, full: 500 },
   run,
 }

@@ -29,6 +29,7 @@ export function refreshRacesOn(alterations: Alteration[]): Experiment {
       'Twenty clients that show one refresh token at once all get the same successor, which works, and no session ' +
       'is ended for it; but when one of them shows a token that was traded in before the grace, the session ends.',
     command: 'prove',
+    proves: ['R42', 'R43'],
     trials: { short: 60, full: 10_000 },
     run: trial => run(trial, alterations),
   }

@@ -24,6 +24,7 @@ export const singleUse: Experiment = {
   title: 'Single-use artefacts',
   claim: 'Whatever is good for one use is used once, however many use it at the same time.',
   command: 'prove',
+  proves: ['R16', 'R42', 'R46', 'R47', 'R89'],
   trials: { short: 4, full: 250 },
   run,
 }

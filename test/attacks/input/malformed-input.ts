@@ -19,6 +19,7 @@ export const malformedInput: Experiment = {
   title: 'Malformed input',
   claim: 'Whatever arrives, the service answers as it documents, never with a 5xx, and goes on.',
   command: 'prove',
+  proves: ['R72', 'R73'],
   trials: { short: 1_500, full: 100_000 },
   async run({ trials, seed, postgresUrl, directory, progress }) {
     await using database = await createDatabase(postgresUrl)

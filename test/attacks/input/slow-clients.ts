@@ -30,6 +30,7 @@ export const slowClients: Experiment = {
   title: 'Clients that never finish a request',
   claim: 'Thousands of half-open connections are closed in time, and others are served as if they were not there.',
   command: 'prove',
+  proves: ['R77'],
   trials: { short: 100, full: 5_000 },
   async run({ trials, postgresUrl, progress }) {
     const isFull = trials >= SMALLEST_FULL

@@ -20,6 +20,7 @@ export const verifier: Experiment = {
   title: 'Forged and altered access tokens',
   claim: 'No access token is accepted but those that the service signed, as it signed them.',
   command: 'prove',
+  proves: ['R56', 'R59'],
   trials: { short: 2_000, full: 100_000 },
   async run({ trials, seed, directory, progress }) {
     await using opened = await openVerifier()

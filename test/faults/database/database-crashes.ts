@@ -20,6 +20,7 @@ export const databaseCrashes: Experiment = {
   claim:
     'When PostgreSQL crashes, nothing that was answered is lost, no session ends, and the service goes on by itself.',
   command: 'prove',
+  proves: ['R88'],
   trials: { short: 2, full: 100 },
   async run(trial) {
     await using postgres = await startPostgres()

@@ -14,6 +14,7 @@ export const embeddedSurvivesKills: Experiment = {
   title: 'Kills of the service with its embedded database',
   claim: 'With the database and the mailbox inside the killed process too, nothing that was answered is lost or torn.',
   command: 'prove',
+  proves: ['R88'],
   trials: { short: 2, full: 200 },
   async run({ trials, seed, directory, progress }) {
     await using stage = await openEmbeddedStage({ directory, name: 'history' })

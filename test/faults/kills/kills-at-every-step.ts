@@ -16,6 +16,7 @@ export const killsAtEveryStep: Experiment = {
   title: 'Kills at every step',
   claim: 'Wherever in its work the service is killed, nothing that was answered is lost and no session is ended.',
   command: 'prove',
+  proves: ['R88'],
   trials: { short: 1, full: 20 },
   async run(trial) {
     let done = 0

@@ -19,6 +19,7 @@ export const signUpsSurviveKills: Experiment = {
   title: 'Sign-ups survive kills',
   claim: 'No sign-up that was answered is lost and every account gets its letter, however often the service is killed.',
   command: 'prove',
+  proves: ['R88'],
   trials: { short: 6, full: 1_000 },
   async run(trial) {
     await using stage = await openStage({ ...trial, name: 'history' })

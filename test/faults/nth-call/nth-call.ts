@@ -32,6 +32,7 @@ export const nthCall: Experiment = {
     'Whichever database call of a request fails, and whether or not it was executed, no token is issued that is not ' +
     'good, no half state is left, the answer is 503, and repeating the request succeeds.',
   command: 'prove',
+  proves: ['R86', 'R88'],
   trials: { short: 60, full: 600 },
   async run({ trials, postgresUrl, directory, progress }) {
     await using onPostgres = await openWorld(postgresUrl)

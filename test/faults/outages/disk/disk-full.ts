@@ -24,6 +24,7 @@ export const diskFull: Experiment = {
     'While the disk is full, requests are answered with 503 or succeed; nothing that was answered is lost, nothing is ' +
     'torn, and when there is space the service goes on by itself.',
   command: 'prove',
+  proves: ['R86', 'R88'],
   trials: { short: 60, full: 600 },
   run: trial => fillDisk(trial),
 }

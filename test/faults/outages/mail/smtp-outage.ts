@@ -14,6 +14,7 @@ export const smtpOutage: Experiment = {
   claim:
     'Whichever way the mail server is away, people sign up as before, and each of them gets their letter once it is back.',
   command: 'prove:long',
+  proves: ['R88'],
   trials: { short: WAYS * 4, full: WAYS * 600 },
   async run({ trials, postgresUrl, directory, progress }) {
     const seconds = Math.ceil(trials / WAYS / PER_SECOND)

@@ -22,6 +22,7 @@ export const smtpRefusals: Experiment = {
     'A letter whose address the mail server refuses is tried once and told as undeliverable; any other refusal, ' +
     'and a server without the required TLS, only defers it.',
   command: 'prove',
+  proves: ['R20'],
   trials: { short: 10, full: CELLS.length },
   run: trial => tryRefusals(trial),
 }

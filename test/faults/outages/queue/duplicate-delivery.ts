@@ -23,6 +23,7 @@ export const duplicateDelivery: Experiment = {
     'However often and in whatever order the messages of the queue are delivered, each account is as if they had come ' +
     'once: one letter, or the same one again with the same Message-ID, and nothing confirmed twice.',
   command: 'prove',
+  proves: ['R22', 'R88'],
   trials: { short: 40, full: 1_000 },
   run: trial => repeatDeliveries(trial),
 }

@@ -25,6 +25,7 @@ export const poisonMessages: Experiment = {
     'A message of no known shape is parked after one attempt, whatever it holds; the worker goes on, and the letters ' +
     'of those who sign up meanwhile are not late.',
   command: 'prove',
+  proves: ['R88'],
   trials: { short: 300, full: 10_000 },
   run: trial => poisonQueue(trial),
 }
