@@ -83,14 +83,17 @@ export const PASSWORDS: Requirement[] = [
   {
     id: 'R36',
     priority: 'P0',
-    requirement: 'Wrong passwords in a row for one account are limited, and a right one forgives them.',
+    requirement:
+      'Wrong passwords in a row are held up by a rising delay of up to 15 minutes, in the place of a hard lock after 100; ' +
+      'a right one forgives them.',
     sources: 'SP 800-63B-4 3.2.2',
   },
   {
     id: 'R37',
     priority: 'P0',
     requirement:
-      'Guessing at an account does not lock out its person: sessions go on, and another network may sign in.',
+      'Guessing at an account does not lock out its person: sessions go on, known devices sign in, and no single ' +
+      'network blocks another.',
     sources: 'ASVS 6.1.1; OWASP Forgot Password cheat sheet',
   },
   {
@@ -108,7 +111,9 @@ export const PASSWORDS: Requirement[] = [
   {
     id: 'R40',
     priority: 'P1',
-    requirement: 'Every way to try a password counts together.',
+    requirement:
+      'Every way to try a password is limited: pages and interface count together, and so do passwords and tickets in ' +
+      'a confirmation.',
     sources: 'ASVS 6.1.3, 6.3.4; Keycloak CVE-2026-9798',
   },
 ]

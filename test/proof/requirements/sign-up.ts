@@ -91,7 +91,7 @@ export const SIGN_UP: Requirement[] = [
   {
     id: 'R14',
     priority: 'P0',
-    requirement: 'Letters to one address and from one network are limited, without the answer telling.',
+    requirement: 'Letters to one address are limited without the answer telling, and requests for them by network.',
     sources: 'ASVS 2.4.1, 6.3.1; OWASP Forgot Password cheat sheet',
   },
   {
