@@ -81,7 +81,7 @@ for (const kind of DATABASES)
       assert.equal(events.find(({ type }) => type === 'sign_in.succeeded')?.factor, 'pwd')
     })
 
-    test('A theft of a refresh token is recorded once, and a refresh leaves no row', async () => {
+    test('[R82] A theft of a refresh token is recorded once, and a refresh leaves no row', async () => {
       await using service = await startTestService(kind)
       const account = await confirmedAccount(service)
       const first = await signIn(service, account)
@@ -95,7 +95,7 @@ for (const kind of DATABASES)
       assert.match(told.at(-1)!.network ?? '', HERE)
     })
 
-    test('Failed sign-ins are one row for each address, network and minute, with a count', async () => {
+    test('[R82] Failed sign-ins are one row for each address, network and minute, with a count', async () => {
       await using service = await startTestService(kind)
       const email = newAddress()
       const guess = () => send(`${service.url}/v1/sessions`, { json: { email, password: 'not the right password' } })
@@ -111,7 +111,7 @@ for (const kind of DATABASES)
       )
     })
 
-    test('A letter that cannot be delivered and an account that nobody confirms are told of', async () => {
+    test('[R82] A letter that cannot be delivered and an account that nobody confirms are told of', async () => {
       await using sink = await openSmtpSink({ replies: { RCPT: '550 5.1.1 no such user' } })
       await using service = await startTestService(kind, { env: { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` } })
       const { email } = await signUp(service)

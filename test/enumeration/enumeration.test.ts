@@ -4,7 +4,7 @@ import { type Ended, ServiceProcess } from '../support/process.ts'
 import { auditOf, run } from './audit-process.ts'
 import { BUILDS } from './broken-builds.ts'
 
-test('strangers cannot tell who has an account on PGlite', async () => {
+test('strangers cannot tell who has an account on PGlite [R01]', async () => {
   const { code, stdout, stderr } = await auditOf('PGlite')
   assert.equal(code, 0, stdout + stderr)
   assert.match(stdout, /^The addresses cannot be told apart\.$/m)
@@ -13,7 +13,7 @@ test('strangers cannot tell who has an account on PGlite', async () => {
   assert.equal(stdout.match(/1 each/g)?.length, 2)
 })
 
-test('strangers cannot tell who has an account on PostgreSQL, by JSON with the latency', async () => {
+test('strangers cannot tell who has an account on PostgreSQL, by JSON with the latency [R01]', async () => {
   const { code, stdout, stderr } = await auditOf('PostgreSQL', [], ['--samples', '2', '--json'])
   assert.equal(code, 0, stdout + stderr)
   const { isToldApart, endpoints } = JSON.parse(stdout)

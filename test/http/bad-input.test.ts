@@ -87,7 +87,7 @@ describe('bad input [R72, R73]', () => {
     assert.equal(answer.body.errors.length, 20)
   })
 
-  test('addresses and passwords have codes of their own, told together', async () => {
+  test('addresses and passwords have codes of their own, told together [R27]', async () => {
     const cases: [object, [string, string][]][] = [
       [
         { email: 'not an address', password: 'short' },

@@ -89,7 +89,7 @@ for (const kind of DATABASES)
       assert.equal(await deleteForgottenAttempts(limits.database), 1)
     })
 
-    test('A success clears what it is told to and gives back its own attempt elsewhere', async () => {
+    test('[R36] A success clears what it is told to and gives back its own attempt elsewhere', async () => {
       const limits = await open()
       const attempt = { sign_in_by_address_and_network: ['a', 'n'], sign_in_by_address: ['a'] }
       for (let count = 0; count < BURST - 1; count++) await limits.attempts.count(attempt)

@@ -73,7 +73,7 @@ describe('the limits of attempts', () => {
     assert.equal((await attemptAt(service, { email, password }, from('192.0.2.7'))).status, 201)
   })
 
-  test('A device has a limit of its own, and its token is worth nothing for another account', async () => {
+  test('[R37] A device has a limit of its own, and its token is worth nothing for another account', async () => {
     await using service = await startTestService(kind)
     const [own, other] = [await confirmedAccount(service), await confirmedAccount(service)]
     const { body } = await attemptAt(service, { email: own.email, password: PASSWORD })
@@ -86,7 +86,7 @@ describe('the limits of attempts', () => {
     await signIn(service, own) // the device's limit is its own
   })
 
-  test('[R39] No header, field, spelling or path gives an attempt another counter', async () => {
+  test('[R39] No header, field or spelling gives an attempt another counter', async () => {
     await using service = await startTestService(kind, { env: { AUTH_RATE_LIMITS: 'on' } })
     const { email } = await confirmedAccount(service)
     const [local, domain] = email.split('@') as [string, string]
@@ -118,7 +118,7 @@ describe('the limits of attempts', () => {
     assert.equal((await guess('2001:db8:1:3::1')).status, 401)
   })
 
-  test('Guesses at one address from everywhere have a ceiling of their own', async () => {
+  test('[R36] Guesses at one address from everywhere have a ceiling of their own', async () => {
     await using service = await startTestService(kind, { env: { ...ON, AUTH_RATE_LIMITS: 'off' } })
     const { email } = await confirmedAccount(service)
     for (let count = 0; count < LIMITS.sign_in_by_address.burst; count++) {
@@ -161,7 +161,7 @@ describe('the limits of attempts', () => {
     assert.match(page.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
   })
 
-  test('Requests for letters are limited by network', async () => {
+  test('[R14] Requests for letters are limited by network', async () => {
     await using service = await startTestService(kind, { env: ON })
     const ask = () => send(`${service.url}/v1/confirmation-letters`, { json: { email: newAddress() } })
     for (let count = 0; count < LIMITS.letter_by_network.burst; count++) assert.equal((await ask()).status, 202)

@@ -78,7 +78,7 @@ for (const kind of DATABASES) {
       for (const email of answered) await letterIn(stage.sink, email, 60)
     })
 
-    test('when it is killed after the mail server took the letter: the same letter, with the same link, comes again', async () => {
+    test('when it is killed after the mail server took the letter: the same letter, with the same link, comes again [R22]', async () => {
       await using stage = await openStage(kind)
       const first = stage.start()
       const firstUrl = await first.started()

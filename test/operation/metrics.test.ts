@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { confirmedAccount, exchange, send, signIn, startTestService } from '../support/service.ts'
 
 describe('what the operator sees', () => {
-  test('metrics count what happened, on a port of their own', async () => {
+  test('metrics count what happened, on a port of their own [R80]', async () => {
     await using service = await startTestService('PGlite', { env: { AUTH_METRICS_LISTEN: '127.0.0.1:0' } })
     const refreshToken = await signIn(service, await confirmedAccount(service))
     for (const token of [refreshToken, refreshToken, 'garbled']) await exchange(service, token)

@@ -23,7 +23,7 @@ async function assertRefused(env: Record<string, string>, patterns: RegExp[], ar
 }
 
 describe('the start is refused with one clear message', () => {
-  test('when several settings are wrong, about all of them', async () => {
+  test('when several settings are wrong, about all of them [R56]', async () => {
     await using directory = await emptyDirectory()
     await assertRefused(
       {
@@ -38,7 +38,7 @@ describe('the start is refused with one clear message', () => {
     )
   })
 
-  test('when a secret is wrong, without showing it', async () => {
+  test('when a secret is wrong, without showing it [R83]', async () => {
     await using service = new ServiceProcess({
       AUTH_SECRET_KEY: 'k1:hunter2',
       AUTH_DATABASE_URL: 'mysql://root:hunter2@db',
@@ -131,7 +131,7 @@ describe('the start is refused with one clear message', () => {
     await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY.replace('k1', 'k2') }, [/secret key "k1"/, /signing keys/])
   })
 
-  test('when the secret key of a data directory is gone, and no other is made in its place', async () => {
+  test('when the secret key of a data directory is gone, and no other is made in its place [R62]', async () => {
     await using directory = await emptyDirectory()
     await fillDataDirectory(directory.path)
     const file = join(directory.path, 'secret-key')

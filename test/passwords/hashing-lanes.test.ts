@@ -101,7 +101,7 @@ test('64 wait by default, the next one is refused [R31]', async () => {
   assert.ok((await ask('a65').outcome) instanceof OverloadedError)
 })
 
-test('when to come again follows from what waits and how long hashes took', async () => {
+test('when to come again follows from what waits and how long hashes took [R31]', async () => {
   let milliseconds = 0
   const lanes = new HashingLanes({ lanes: 1, capacity: 4, now: () => milliseconds })
   const slow = async () => {

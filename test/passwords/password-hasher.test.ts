@@ -56,7 +56,7 @@ test('two records of one password differ', async () => {
   assert.notEqual(one.phc, other.phc)
 })
 
-test('a password typed in decomposed form opens the account that was made with the composed one', async () => {
+test('a password typed in decomposed form opens the account that was made with the composed one [R26]', async () => {
   const { hash, verify } = hasherWith()
   const record = await hash(password('Gl\u00fccksk\u00e4fer'), NETWORK)
   assert.deepEqual(await verify(password('Glu\u0308ckska\u0308fer'), record, NETWORK), MATCH)
@@ -101,7 +101,7 @@ test('an unknown account never matches and goes through the lanes as a known one
   assert.deepEqual(await startedBy(undefined), { matches: false, verifications: 1 })
 })
 
-test('an unknown account waits and is refused as a known one is', async () => {
+test('an unknown account waits and is refused as a known one is [R02]', async () => {
   const { hash, verify, lanes } = hasherWith({ lanes: new HashingLanes({ lanes: 1, capacity: 0 }) })
   const record = await hash(password('open sesame'), NETWORK)
   const ending = Promise.withResolvers<void>()
@@ -147,7 +147,7 @@ test('a record of lower parameters is outdated, one of the same or higher ones i
   assert.deepEqual(await found({ ...current, parallelism: 1 }), OUTDATED_MATCH)
 })
 
-test('a record of an older normalisation is outdated', async () => {
+test('a record of an older normalisation is outdated [R29]', async () => {
   const { hash, verify } = hasherWith()
   const record = await hash(password('open sesame'), NETWORK)
   const older = { ...record, version: NORMALIZATION_VERSION - 1 }

@@ -132,7 +132,7 @@ for (const kind of DATABASES) {
       }
     })
 
-    test('the predecessor that comes back later lost its answer: its unused successor is skipped', async () => {
+    test('the predecessor that comes back later lost its answer: its unused successor is skipped [R44]', async () => {
       const { show } = await session()
       await show(1)
       await at(5 * 3_600)
@@ -155,7 +155,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(5), 'current>6')
     })
 
-    test('a skipped token means theft, from the moment it is skipped', async () => {
+    test('a skipped token means theft, from the moment it is skipped [R43]', async () => {
       const { show } = await session()
       await show(1)
       await at(3_600)
@@ -195,7 +195,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(1), refused('reused', 3))
     })
 
-    test('thief and owner cannot both go on past the grace', async () => {
+    test('thief and owner cannot both go on past the grace [R43]', async () => {
       const { show } = await session()
       assert.equal(await show(1), 'current>2', 'the thief trades in the copy')
       await at(3_600)
@@ -233,7 +233,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(10), refused('expired', 10))
     })
 
-    test('an ended session tells why: revoked or reused', async () => {
+    test('an ended session tells why: revoked or reused [R43]', async () => {
       const revoked = await session()
       await endSession(database, revoked.id, '192.0.2.1')
       assert.equal(await revoked.show(1), refused('revoked', 1))
@@ -269,7 +269,7 @@ for (const kind of DATABASES) {
       assert.equal(verdictOf(revoked.id), refused('revoked', 1))
     })
 
-    test('two tokens of one session that arrive together are judged one after the other', async () => {
+    test('two tokens of one session that arrive together are judged one after the other [R42]', async () => {
       const { id, show } = await session()
       await show(1)
       const batches = new RotationBatches(presented => rotate(database, presented, SETTINGS))
@@ -281,7 +281,7 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), 'current>4')
     })
 
-    test('a skipped token and the predecessor that arrive together end the session', async () => {
+    test('a skipped token and the predecessor that arrive together end the session [R43]', async () => {
       const { id, show } = await session()
       await show(1)
       await at(3_600)

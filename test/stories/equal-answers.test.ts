@@ -53,7 +53,7 @@ for (const kind of DATABASES) {
     test('signing in with a wrong password answers alike', () =>
       assertAlike(email => send(`${service.url}/v1/sessions`, { json: { email, password: 'another password' } }), 401))
 
-    test('an unconfirmed account answers to its right password like an unknown address', async () => {
+    test('an unconfirmed account answers to its right password like an unknown address [R03]', async () => {
       const right = await send(`${service.url}/v1/sessions`, {
         json: { email: addresses.unconfirmed, password: PASSWORD },
       })

@@ -27,7 +27,7 @@ for (const kind of DATABASES) {
     })
     after(() => service[Symbol.asyncDispose]())
 
-    test('a person signs up, confirms, signs in, and gets an access token that another party verifies', async () => {
+    test('a person signs up, confirms, signs in, and gets an access token that another party verifies [R57]', async () => {
       const email = newAddress()
       const created = await send(`${service.url}/v1/accounts`, {
         json: { email: email.toUpperCase(), password: PASSWORD },
