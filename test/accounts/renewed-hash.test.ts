@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { HashingLanes } from '../../src/passwords/hashing-lanes.ts'
+import { createPasswordHasher } from '../../src/passwords/password-hasher.ts'
+import { normalizePassword } from '../../src/passwords/password-policy.ts'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { DATABASES } from '../support/database.ts'
+import {
+  confirmedAccount,
+  PASSWORD,
+  SECRET_KEY,
+  send,
+  signIn,
+  startTestService,
+  type TestService,
+} from '../support/service.ts'
+
+/** On PGlite the service has made its own. */
+const secretKeyOf = async ({ databaseUrl, dataDirectory }: TestService) =>
+  databaseUrl ? SECRET_KEY : (await readFile(join(dataDirectory, 'secret-key'), 'utf8')).trim()
+
+const WEAKER = { memoryCost: 8, timeCost: 1, parallelism: 1 }
+
+for (const kind of DATABASES)
+  describe(`a stored password of weaker parameters, on ${kind},`, () => {
+    test('is hashed anew at the next sign-in, and by no wrong password [R29]', async () => {
+      await using service = await startTestService(kind)
+      const { database } = service.service
+      const account = await confirmedAccount(service)
+      const stored = () =>
+        database.selectFrom('account').select('password_phc').where('id', '=', account.id).executeTakeFirstOrThrow()
+      const peppers = KeyRing.parse(await secretKeyOf(service)).for('pepper')
+      const { hash } = createPasswordHasher({ peppers, lanes: new HashingLanes(), parameters: WEAKER })
+      const weaker = await hash(normalizePassword(PASSWORD)!, '192.0.2.1')
+      await database.updateTable('account').set({ password_phc: weaker.phc }).where('id', '=', account.id).execute()
+
+      const json = { email: account.email, password: 'not the right password' }
+      assert.equal((await send(`${service.url}/v1/sessions`, { json })).status, 401)
+      assert.equal((await stored()).password_phc, weaker.phc)
+
+      await signIn(service, account)
+      const renewed = (await stored()).password_phc
+      assert.match(renewed, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+      await signIn(service, account)
+      assert.equal((await stored()).password_phc, renewed, 'what is current stays')
+    })
+  })
