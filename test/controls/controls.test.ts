@@ -26,7 +26,7 @@ async function foundWith(alterations: Alteration[]): Promise<{ changes: string; 
   return { changes: changes.join('\n'), differences: differences.join('\n') }
 }
 
-test('Machines that open a link change nothing, and answers are equal whoever has the address', async () => {
+test('Machines that open a link change nothing, and answers are equal whoever has the address [R01, R05]', async () => {
   assert.deepEqual(await foundWith([]), { changes: '', differences: '' })
 })
 

@@ -70,7 +70,7 @@ for (const kind of DATABASES) {
       }
 
     for (const [place, { takes, show }] of Object.entries(PLACES)) {
-      test(`[R60] [R09] ${place} takes ${takes[0] ? `a ${takes[0]}` : 'none'} and no other kind`, async () => {
+      test(`[R60] [R09] ${place} takes ${takes[0] ?? 'nothing'}, and no other kind`, async () => {
         const secrets = await secretsOfEachKind()
         const taken: Kind[] = []
         for (const each of KINDS) {
