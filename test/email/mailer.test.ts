@@ -45,7 +45,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe('a letter', () => {
-  test('goes to its one recipient, in text and HTML, marked as sent by a machine [R15]', async () => {
+  test('goes to its one recipient, in text and HTML, marked as sent by a machine [R15, R22]', async () => {
     await using sink = await openSmtpSink()
     await using mailer = mailerFor(sink)
     await mailer.send(letter())

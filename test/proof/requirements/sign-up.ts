@@ -142,8 +142,8 @@ export const SIGN_UP: Requirement[] = [
   {
     id: 'R22',
     priority: 'P2',
-    requirement: 'Letters keep one Message-ID each and are marked as generated; signatures fit the sender.',
-    sources: 'RFC 3834; RFC 7489; rules of large mail providers',
+    requirement: 'Letters keep one Message-ID each and are marked as generated; the mail server signs them.',
+    sources: 'RFC 3834; rules of large mail providers',
   },
   {
     id: 'R23',
