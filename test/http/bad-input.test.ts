@@ -157,7 +157,7 @@ describe('bad input [R72, R73]', () => {
     assertProblem(await send(`${service.url}/v1/%ff%fe`), 400, 'bad_request')
   })
 
-  test('garbled Authorization headers are no tokens [R86]', async () => {
+  test('garbled Authorization headers are no tokens [R59]', async () => {
     for (const authorization of [
       'Bearer',
       'Bearer ',

@@ -146,7 +146,7 @@ describe('the pages', () => {
     )
   })
 
-  test('cookies cannot be read by scripts and are not sent along by other sites’ forms', async () => {
+  test('cookies cannot be read by scripts and are not sent along by other sites’ forms [R52]', async () => {
     const { headers } = await post('/sign-up', { email: newAddress(), password: PASSWORD })
     for (const cookie of headers.getSetCookie()) assert.match(cookie, /; Path=\/; HttpOnly; SameSite=Lax$/)
   })
