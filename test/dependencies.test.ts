@@ -10,7 +10,7 @@ type Locked = {
   >
 }
 
-const read = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, '../..', file), 'utf8'))
+const read = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, '..', file), 'utf8'))
 
 test('[R87] each package that runs with the service is one version, locked by its hash, and runs nothing when it is installed', () => {
   const { dependencies } = read('package.json') as { dependencies: Record<string, string> }
