@@ -19,7 +19,10 @@ function parseForm(text: string): Form {
   const form: Form = Object.create(null)
   for (const [name, value] of new URLSearchParams(text)) {
     const before = form[name]
-    form[name] = before === undefined ? value : [before, value].flat()
+    if (before === undefined) form[name] = value
+    else if (Array.isArray(before))
+      before.push(value) // a new array each time would be quadratic
+    else form[name] = [before, value]
   }
   return form
 }
