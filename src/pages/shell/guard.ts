@@ -48,5 +48,8 @@ async function leadToPublicOrigin(request: FastifyRequest, reply: FastifyReply, 
   const publicUrl = new URL(needs.publicUrl())
   if (host === publicUrl.host || !needs.isLoopback(publicUrl.hostname)) return
   const hostname = URL.parse(`http://${host}`)?.hostname
-  if (hostname !== undefined && needs.isLoopback(hostname)) return reply.redirect(publicUrl.origin + request.url, 307)
+  if (hostname === undefined || !needs.isLoopback(hostname)) return
+  const target = URL.parse(request.url, publicUrl) // has an origin of its own in absolute form (RFC 9112 section 3.2.2)
+  if (!target) throw new Refusal('bad_request')
+  return reply.redirect(publicUrl.origin + target.pathname + target.search, 307)
 }
