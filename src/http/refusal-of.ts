@@ -8,8 +8,10 @@ import { fieldFaultsOf } from './validation.ts'
  */
 export function refusalOf(error: unknown, isUnavailable: (error: unknown) => boolean): Refusal {
   if (error instanceof Refusal) return error
-  if (isUnavailable(error)) return new Refusal('unavailable')
   const { validation, code, statusCode } = error as Partial<FastifyError>
+  // The framework gives a status to what the client did; an upload that it broke off has the code of a lost database.
+  const isFaultOfClient = statusCode !== undefined && statusCode < 500
+  if (!isFaultOfClient && isUnavailable(error)) return new Refusal('unavailable')
   if (validation) return new Refusal('invalid_request', { errors: fieldFaultsOf(error as FastifyError) })
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large')
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('unsupported_media_type')
@@ -19,5 +21,5 @@ export function refusalOf(error: unknown, isUnavailable: (error: unknown) => boo
     error instanceof SyntaxError
   )
     return new Refusal('malformed_json')
-  return new Refusal(statusCode && statusCode < 500 ? 'bad_request' : 'internal_error')
+  return new Refusal(isFaultOfClient ? 'bad_request' : 'internal_error')
 }
