@@ -39,6 +39,11 @@ export const HTTP_PROBLEMS = {
   },
   malformed_json: { status: 400, title: 'The body is not JSON', detail: 'Send one JSON object, in UTF-8.' },
   bad_request: { status: 400, title: 'The request is malformed', detail: 'It does not follow HTTP.' },
+  expectation_failed: {
+    status: 417,
+    title: 'The expectation cannot be met',
+    detail: 'The one that can is 100-continue; leave the expect header out.',
+  },
   body_too_large: { status: 413, title: 'The body is too large', detail: 'A body may have 64 KB at most.' },
   unsupported_media_type: {
     status: 415,

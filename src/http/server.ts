@@ -12,6 +12,9 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from '../log.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
+import { answerClientError } from './connections/client-error.ts'
+import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
+import { prepareListeningServers } from './connections/listening-servers.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import { acceptJson } from './json.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
@@ -48,22 +51,29 @@ const BODY_LIMIT = 64 * 1024 // bytes
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { logger, trustedProxies, isHttps, problems, isUnavailable, heldRefusals, onAnswer } = options
+  const headersFor = (id: string) => commonHeaders(id, isHttps)
   const server = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
     bodyLimit: BODY_LIMIT,
     requestTimeout: 15_000,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 10_000 },
+    http: {
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 1_000, // how late the two timeouts may act
+      requireHostHeader: false, // Node's refusal is empty; headersRefusal() says why
+      shouldUpgradeCallback: () => false, // Fastify would take and forget upgrades on further addresses of localhost
+    },
+    return503OnClosing: false, // that answer is neither a problem document nor logged
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true, useDefaults: false } },
     frameworkErrors: (error, request, reply) => {
-      reply.headers(commonHeaders(request, isHttps)) // no hook runs for a path that cannot be read
+      reply.headers(headersFor(request.id)) // no hook runs for a path that cannot be read
       void answerError(error, request, reply)
     },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: () => {}, // is for one address alone; see below
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   const codes: Record<string, ProblemType> = { ...HTTP_PROBLEMS, ...problems }
@@ -89,9 +99,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   takeTurns(server)
   closeConnectionsWhenStopping(server)
   server.addHook('preClose', async () => heldRefusals.release())
+  prepareListeningServers(server, each => {
+    guardConnections(each, logger)
+    each.on('clientError', (error, socket) => answerClientError(error, socket as Socket, headersFor(randomUUID())))
+  })
 
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers(commonHeaders(request, isHttps))
+    reply.headers(headersFor(request.id))
+    const code = headersRefusal(request.raw)
+    if (code) return sendProblem(reply, codes, new Refusal(code))
   })
   server.addHook('onResponse', async (request, reply) => {
     const { method } = request
@@ -105,7 +121,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return server
 }
 
-const commonHeaders = ({ id }: FastifyRequest, isHttps: boolean) => ({
+const commonHeaders = (id: string, isHttps: boolean): Record<string, string> => ({
   'x-request-id': id,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -124,23 +140,7 @@ function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { 
   return reply
     .code(type.status)
     .type(PROBLEM_MEDIA_TYPE)
-    .send(JSON.stringify(problemOf(code, type, facts)))
-}
-
-// What is not even HTTP never becomes a request; it is answered on the socket.
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return
-  const [status, reason] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'Request Header Fields Too Large']
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'Request Timeout']
-        : [400, 'Bad Request']
-  const body = JSON.stringify(problemOf('bad_request', { ...HTTP_PROBLEMS.bad_request, status: Number(status) }))
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${body.length}\r\n` +
-      `x-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
-  )
+    .send(Buffer.from(JSON.stringify(problemOf(code, type, facts)))) // to a string Fastify would add a charset
 }
 
 // A client that keeps its connection busy would hold up the stop: the answers say that it closes.

@@ -19,8 +19,13 @@ const SHORTER_TIMEOUTS = [
   },
   {
     file: 'http/server.ts',
-    find: 'http: { headersTimeout: 10_000 }',
-    replace: 'http: { headersTimeout: 1_000, connectionsCheckingInterval: 200 }',
+    find: 'headersTimeout: 10_000',
+    replace: 'headersTimeout: 1_000',
+  },
+  {
+    file: 'http/server.ts',
+    find: 'connectionsCheckingInterval: 1_000',
+    replace: 'connectionsCheckingInterval: 200',
   },
 ]
 const SMALLEST_FULL = 1_000 // connections
