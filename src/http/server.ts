@@ -115,8 +115,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const seconds = reply.elapsedTime / 1_000
     onAnswer({ method, route, status: reply.statusCode, seconds })
     const milliseconds = Math.round(reply.elapsedTime * 10) / 10
-    // The route and not what was asked for: targets hold tokens, in garbled links also in the path, and passwords.
-    request.log.info({ method, route, status: reply.statusCode, ms: milliseconds, ip: request.ip }, 'answered')
+    // The route's pattern and not what was asked for: targets hold tokens, in garbled links also in the path, and passwords.
+    request.log.info({ method, path: route, status: reply.statusCode, ms: milliseconds, ip: request.ip }, 'answered')
   })
   return server
 }

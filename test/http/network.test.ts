@@ -26,7 +26,7 @@ describe('where a request comes from', () => {
   const ipOf = async (env: Record<string, string>, forwarded: string) => {
     await using service = await startTestService('PGlite', { env })
     await send(`${service.url}/livez`, { headers: { 'x-forwarded-for': forwarded } })
-    return /"route":"\/livez".*?"ip":"([^"]+)"/.exec(service.log())?.[1]
+    return /"path":"\/livez".*?"ip":"([^"]+)"/.exec(service.log())?.[1]
   }
 
   test('is the rightmost address that no trusted proxy has, and forwarding headers count for nothing else', async () => {
