@@ -167,7 +167,7 @@ export async function deleteUnconfirmedAccounts(db: Queryable): Promise<number> 
         limit ${DELETED_AT_ONCE}
       ) and confirmed_at is null returning id, email
     ), recorded as (
-      ${eventForEach('account.expired', 'deleted', { accountId: sql`id`, email: sql`email` })}
+      ${eventForEach('account.expired', sql`deleted`, { accountId: sql`id`, email: sql`email` })}
     )
     select 1 from deleted`.execute(db)
   return rows.length

@@ -62,18 +62,18 @@ export async function countFailure(
  * The insertion of one event for each row of an earlier part of the same statement, which changed it: both commit
  * together, in one question to the database.
  *
- * @param rows the name of that part
+ * @param rows that part
  * @param facts expressions over its columns
  */
 export function eventForEach(
   type: EventType,
-  rows: string,
+  rows: RawBuilder<unknown>,
   { accountId, email, sessionId, network, reason }: { [Fact in keyof EventFacts]?: RawBuilder<unknown> },
 ): RawBuilder<unknown> {
   const nothing = sql`null`
   return sql`insert into audit_event (type, outcome, account_id, email, session_id, network, reason)
     select ${type}, ${EVENT_TYPES[type]}, ${accountId ?? nothing}::uuid, ${email ?? nothing}::text,
-      ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text from ${sql.ref(rows)}`
+      ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text from ${rows}`
 }
 
 const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long

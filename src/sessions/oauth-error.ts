@@ -68,12 +68,12 @@ export function answerOAuthError(isUnavailable: (error: unknown) => boolean) {
 
 function oauthErrorOf(error: unknown, isUnavailable: (error: unknown) => boolean): OAuthError {
   if (error instanceof OAuthError) return error
-  if (isUnavailable(error))
-    return new OAuthError('temporarily_unavailable', 'Try again shortly: repeating a request is safe.', { status: 503 })
   const { statusCode = 500, code } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new OAuthError('invalid_request', 'Send application/x-www-form-urlencoded.', { status: 415 })
   if (statusCode < 500)
     return new OAuthError('invalid_request', 'The request is malformed or too large.', { status: statusCode })
+  if (isUnavailable(error))
+    return new OAuthError('temporarily_unavailable', 'Try again shortly: repeating a request is safe.', { status: 503 })
   return new OAuthError('server_error', 'The fault is on our side and was logged.', { status: 500 })
 }

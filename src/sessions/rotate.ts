@@ -124,7 +124,7 @@ export async function rotate(
     ), stolen as (
       select * from changed where verdict = 'reused'
     ), recorded as (
-      ${eventForEach('session.reused', 'stolen', { ...SESSION_FACTS, network: sql`network` })}
+      ${eventForEach('session.reused', sql`stolen`, { ...SESSION_FACTS, network: sql`network` })}
     )
     select judged.id as "sessionId", judged.verdict, coalesce(changed.generation, judged.generation) as generation,
       judged.account_id as "accountId", judged.created_at as "authenticatedAt", judged.amr

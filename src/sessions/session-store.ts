@@ -79,7 +79,7 @@ export async function endSession(db: Queryable, id: string, network: string): Pr
       where id = ${id} and ended_at is null
       returning id, account_id
     )
-    ${eventForEach('session.revoked', 'ended', { ...SESSION_FACTS, network: sql`${network}` })}`.execute(db)
+    ${eventForEach('session.revoked', sql`ended`, { ...SESSION_FACTS, network: sql`${network}` })}`.execute(db)
 }
 
 /** What events tell of a row with `id` and `account_id`. */

@@ -121,6 +121,7 @@ for (const kind of DATABASES)
       assert.deepEqual(Object.keys(session.body).sort(), [
         'account_id',
         'created_at',
+        'device_token',
         'expires_at',
         'id',
         'refresh_token',

@@ -65,14 +65,18 @@ describe('the client of the audit', () => {
   })
 
   test('takes the limit of an address for an answer where that is asked for', async () => {
-    await using server = await openServer(limited(1, 429, '60', '{"code":"too_many_attempts"}'))
+    await using server = await openServer(
+      limited(1, 429, '60', '{"code":"too_many_attempts","limit":"sign_in_by_address"}'),
+    )
     using client = new Client(server.origin)
     assert.equal((await client.ask(REQUEST, isLimitOfAddress)).status, 429)
     assert.equal((await client.ask(REQUEST, isLimitOfAddress)).status, 401)
   })
 
   test('takes the limit of a network for no answer', async () => {
-    await using server = await openServer(limited(1, 429, '0', '{"code":"too_many_requests"}'))
+    await using server = await openServer(
+      limited(1, 429, '0', '{"code":"too_many_attempts","limit":"sign_in_by_network"}'),
+    )
     using client = new Client(server.origin)
     assert.equal((await client.ask(REQUEST, isLimitOfAddress)).status, 401)
   })

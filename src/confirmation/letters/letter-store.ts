@@ -103,7 +103,7 @@ export async function recordSent(
       where letter.id = ${id} and letter.sent_at is null and account.id = letter.account_id
       returning letter.account_id, letter.address
     )
-    ${eventForEach('letter.sent', 'sent', LETTER_FACTS)}`.execute(db)
+    ${eventForEach('letter.sent', sql`sent`, LETTER_FACTS)}`.execute(db)
 }
 
 const LETTER_FACTS = { accountId: sql`account_id`, email: sql`address` }
@@ -120,7 +120,7 @@ export async function recordFailure(
       where id = ${id} and sent_at is null
       returning account_id, address
     )
-    ${eventForEach('letter.failed', 'failed', { ...LETTER_FACTS, reason: sql`${reason}` })}`.execute(db)
+    ${eventForEach('letter.failed', sql`failed`, { ...LETTER_FACTS, reason: sql`${reason}` })}`.execute(db)
 }
 
 export type LetterStatus = {
