@@ -38,7 +38,7 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
   const account = await accountFor(needs.database, letter)
   if (!account) return deleteLetter(needs.database, letter.id)
   if (isOvertaken(letter, account))
-    return letter.allowedAt ? markSent(needs, letter) : deleteLetter(needs.database, letter.id)
+    return letter.allowedAt || letter.isOfSignUp ? markSent(needs, letter) : deleteLetter(needs.database, letter.id)
   if (!letter.allowedAt && !(await allowLetter(needs, { ...letter, accountId: account.id }))) {
     needs.letters.inc({ outcome: letter.isOfSignUp ? 'delayed' : 'dropped' })
     return

@@ -95,10 +95,13 @@ export async function recordSent(
 ): Promise<void> {
   await sql`
     with sent as (
-      update confirmation_letter letter set sent_at = auth_now(), expires_at = least(
-        auth_now() + make_interval(secs => ${lifetime}),
-        case when account.confirmed_at is null then account.created_at + make_interval(secs => ${unconfirmedFor}) end
-      )
+      update confirmation_letter letter set
+        sent_at = auth_now(),
+        allowed_at = coalesce(allowed_at, auth_now()),
+        expires_at = least(
+          auth_now() + make_interval(secs => ${lifetime}),
+          case when account.confirmed_at is null then account.created_at + make_interval(secs => ${unconfirmedFor}) end
+        )
       from account
       where letter.id = ${id} and letter.sent_at is null and account.id = letter.account_id
       returning letter.account_id, letter.address
