@@ -1,13 +1,14 @@
 const AT_ONCE = 20 // refusals a second
-const HELD_FOR = [1_000, 3_000] as const // milliseconds, at random, so that they do not all come back at once
-const MOST = 2_000 // held at a time
+const ANSWERED = 150 // of the held, a second: what they cost the process does not grow with their number
+const SHORTEST = 1_000 // milliseconds
+const MOST = 1_500 // held at a time, which makes 10 seconds
 
 /**
  * Holds refusals back for a moment when there are many of them.
  *
  * Who is told at once to come later, and does not listen, comes back at once: a thousand such clients would keep the
- * process busy with nothing but refusing. Held, each of them waits and costs no more than its connection. Who is
- * refused now and then gets the answer at once.
+ * process busy with nothing but refusing. Held, each of them waits for the longer the more they are, and costs no more
+ * than its connection. Who is refused now and then gets the answer at once.
  */
 export class HeldRefusals {
   readonly #now: () => number
@@ -34,8 +35,7 @@ export class HeldRefusals {
         this.#held.delete(answer)
         resolve()
       }
-      const [least, most] = HELD_FOR
-      this.#held.set(answer, setTimeout(answer, least + Math.random() * (most - least)))
+      this.#held.set(answer, setTimeout(answer, this.#duration()))
     })
   }
 
@@ -46,6 +46,11 @@ export class HeldRefusals {
       clearTimeout(timer)
       answer()
     }
+  }
+
+  // At random around its mean, so that they do not all come back at once.
+  #duration(): number {
+    return Math.max(SHORTEST, (this.#held.size / ANSWERED) * 1_000) * (0.5 + Math.random())
   }
 
   #isRare(): boolean {

@@ -50,24 +50,35 @@ export class HonestClients {
     }
   }
 
-  /** Signs in now and then until a time, and tries again when told to come later. */
+  /** Signs in now and then on one device until a time, and tries again when told to come later. */
   async signInNowAndThen(person: Credentials, { every, until }: { every: number; until: number }): Promise<void> {
+    let deviceToken: string | undefined
     while (this.now < until) {
       const due = this.now + every
-      this.signIns.push(await this.#signIn(person))
+      const signIn = await this.#signIn(person, deviceToken)
+      deviceToken = signIn.deviceToken ?? deviceToken
+      this.signIns.push(signIn.outcome)
       await pause(Math.max(0, Math.min(due, until) - this.now))
     }
   }
 
-  async #signIn({ email, password }: Credentials): Promise<SignIn> {
+  async #signIn(
+    { email, password }: Credentials,
+    deviceToken: string | undefined,
+  ): Promise<{ outcome: SignIn; deviceToken?: string }> {
     const began = performance.now()
+    const body = JSON.stringify({ email, password, ...(deviceToken && { device_token: deviceToken }) })
     for (let attempts = 1; ; attempts++) {
-      const answer = await this.#post('/v1/sessions', 'application/json', JSON.stringify({ email, password }))
+      const answer = await this.#post('/v1/sessions', 'application/json', body)
       const seconds = (performance.now() - began) / 1_000
-      if (answer.status === 201) return { seconds, attempts }
+      const isLate = seconds * 1_000 > LONGEST_WAIT
+      if (answer.status === 201)
+        return {
+          outcome: { seconds, attempts, ...(isLate && { fault: 'too late' }) },
+          deviceToken: JSON.parse(answer.body).device_token,
+        }
       const isLater = (answer.status === 503 || answer.status === 429) && answer.retryAfter !== undefined
-      if (!isLater || seconds * 1_000 > LONGEST_WAIT)
-        return { seconds, attempts, fault: `${answer.status} ${answer.body}` }
+      if (!isLater || isLate) return { outcome: { seconds, attempts, fault: `${answer.status} ${answer.body}` } }
       await pause(answer.retryAfter! * 1_000)
     }
   }

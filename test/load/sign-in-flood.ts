@@ -90,7 +90,7 @@ function findingsOf(outcomes: Outcomes): Findings {
         'addresses, the others accounts whose password it does not know, and 2 % have a body of 1 MiB.',
       `${SESSIONS} honest sessions refresh each second, or as soon as they have their answer where that takes longer, ` +
         'from a network of their own.',
-      'One honest person signs in every two seconds, and tries again when told to come later.',
+      'One honest person signs in every two seconds on one device, and tries again when told to come later.',
       'Flood, service, PostgreSQL and honest clients share the cores of one machine.',
     ],
   }
