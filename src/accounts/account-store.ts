@@ -2,7 +2,7 @@ import { type ColumnType, type Generated, sql } from 'kysely'
 import { eventForEach } from '../audit/audit-store.ts'
 import type { EmailAddress } from '../email/address.ts'
 import type { PasswordRecord } from '../passwords/password-hasher.ts'
-import type { Queryable } from '../storage/database.ts'
+import { DELETED_AT_ONCE, type Queryable } from '../storage/database.ts'
 
 declare module '../storage/database.ts' {
   interface Tables {
@@ -155,8 +155,6 @@ export async function renewPassword(db: Queryable, account: Account, password: P
 
 /** How long an account waits for its confirmation before it is deleted. */
 export const UNCONFIRMED_FOR = 7 * 86_400 // seconds
-const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
-
 /** Deletes accounts that nobody confirmed in time. @returns how many, at most 1,000 */
 export async function deleteUnconfirmedAccounts(db: Queryable): Promise<number> {
   const { rows } = await sql`

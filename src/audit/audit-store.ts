@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Queryable } from '../storage/database.ts'
+import { DELETED_AT_ONCE, type Queryable } from '../storage/database.ts'
 import { EVENT_TYPES, type EventType } from './event-types.ts'
 
 declare module '../storage/database.ts' {
@@ -75,8 +75,6 @@ export function eventForEach(
     select ${type}, ${EVENT_TYPES[type]}, ${accountId ?? nothing}::uuid, ${email ?? nothing}::text,
       ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text from ${rows}`
 }
-
-const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
 
 /** Deletes what has been kept long enough. @param retention seconds @returns how many, at most 1,000 */
 export async function deleteOldEvents(db: Queryable, retention: number): Promise<number> {

@@ -99,7 +99,7 @@ export class CountedAttempt {
     try {
       return await work()
     } catch (error) {
-      await this.succeeded().catch(() => {}) // what made it fail is the error to tell
+      await this.#giveBack(this.#counters).catch(() => {}) // what made it fail is the error to tell
       throw error
     }
   }
@@ -109,9 +109,12 @@ export class CountedAttempt {
    * @param clears the limits whose earlier attempts are forgotten as well
    */
   async succeeded(...clears: LimitName[]): Promise<void> {
-    const given = this.#counters.filter(({ name }) => !clears.includes(name))
-    for (const { key } of this.#counters.filter(({ name }) => clears.includes(name)))
-      await forgetAttempts(this.#database, key)
-    if (given.length > 0) await giveBackAttempt(this.#database, given)
+    const isCleared = ({ name }: NamedCounter) => clears.includes(name)
+    for (const { key } of this.#counters.filter(isCleared)) await forgetAttempts(this.#database, key)
+    await this.#giveBack(this.#counters.filter(counter => !isCleared(counter)))
+  }
+
+  async #giveBack(counters: readonly NamedCounter[]): Promise<void> {
+    if (counters.length > 0) await giveBackAttempt(this.#database, counters)
   }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Queryable } from '../storage/database.ts'
+import { DELETED_AT_ONCE, type Queryable } from '../storage/database.ts'
 import type { Limit } from './limits.ts'
 
 declare module '../storage/database.ts' {
@@ -89,8 +89,6 @@ export async function blockedCounters(
     from attempt_counter where key = any(${keys}::bytea[]) and blocked_until > auth_now()`.execute(db)
   return rows.map(({ key, seconds }) => ({ key: Buffer.from(key), seconds }))
 }
-
-const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
 
 /** Deletes counters of which nothing is left. @returns how many, at most 1,000 */
 export async function deleteForgottenAttempts(db: Queryable): Promise<number> {

@@ -1,6 +1,6 @@
 import { type ColumnType, type Generated, sql } from 'kysely'
 import { eventForEach } from '../audit/audit-store.ts'
-import type { Queryable } from '../storage/database.ts'
+import { DELETED_AT_ONCE, type Queryable } from '../storage/database.ts'
 
 declare module '../storage/database.ts' {
   interface Tables {
@@ -104,8 +104,6 @@ export async function isSessionLive(db: Queryable, id: string): Promise<boolean>
 }
 
 const KEPT_AFTER_END = 30 * 86_400 // seconds; so long an ended session can tell why
-const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
-
 /** Deletes sessions that ended or expired long ago. @returns how many, at most 1,000 */
 export async function deleteOutlivedSessions(db: Queryable): Promise<number> {
   const { rows } = await sql`

@@ -23,6 +23,9 @@ export type Queryable = Kysely<Tables>
 export type Database = Kysely<Tables>
 export type DatabaseTransaction = Transaction<Tables>
 
+/** Rows that one statement of the housekeeping deletes at the most, so that no transaction grows long. */
+export const DELETED_AT_ONCE = 1_000
+
 const openTransaction = new AsyncLocalStorage<true>()
 
 /**

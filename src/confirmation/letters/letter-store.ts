@@ -1,7 +1,7 @@
 import { type ColumnType, sql } from 'kysely'
 import { eventForEach } from '../../audit/audit-store.ts'
 import type { EmailAddress } from '../../email/address.ts'
-import type { Queryable } from '../../storage/database.ts'
+import { DELETED_AT_ONCE, type Queryable } from '../../storage/database.ts'
 
 declare module '../../storage/database.ts' {
   interface Tables {
@@ -151,8 +151,6 @@ export async function newestLetterStatus(db: Queryable, accountId: string): Prom
 }
 
 const KEPT_FOR = 30 * 86_400 // seconds
-const DELETED_AT_ONCE = 1_000 // rows, so that no transaction grows long
-
 /** Deletes letters from long ago. @returns how many, at most 1,000 */
 export async function deleteOldLetters(db: Queryable): Promise<number> {
   const { rows } = await sql`
