@@ -24,7 +24,7 @@ export async function openAreas(needs: {
   now: () => number
 }) {
   const { config, storage, queue, metrics, publicUrl, now } = needs
-  const { database, secretKeys } = storage
+  const { database, refreshDatabase, secretKeys } = storage
   const signingKeys = await SigningKeys.open({
     database,
     sealing: secretKeys.for('sealing'),
@@ -43,6 +43,7 @@ export async function openAreas(needs: {
   metrics.watchHashing(lanes)
   const sessions = new Sessions({
     database,
+    refreshDatabase,
     keys: secretKeys.for('refresh-token'),
     accessTokens,
     lifetimes: { idle: config.refreshIdleTtl, absolute: config.sessionTtl },
@@ -66,7 +67,7 @@ export async function openAreas(needs: {
     accessTokens,
     sessions,
     lanes,
-    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper'), lanes }),
+    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper') }),
     tickets: new ConfirmationTickets(secretKeys.for('confirmation-ticket')),
     letterTokens: new LetterTokens(secretKeys.for('letter-token')),
     policy: { minLength: config.passwordMinLength, serviceName: config.mailFrom.name },

@@ -2,8 +2,6 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { countPasswordsWithPepper } from './accounts/account-store.ts'
 import type { Config } from './config.ts'
-import { openEmbeddedDatabase } from './embedded/database.ts'
-import { lockDirectory } from './embedded/directory-lock.ts'
 import type { Logger } from './log.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
@@ -17,6 +15,11 @@ import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
 
 export type Storage = AsyncDisposable & {
   database: Database
+  /**
+   * The same for exchanging refresh tokens alone; on PostgreSQL a connection of its own, so that an exchange never waits
+   * behind what a crowd asks.
+   */
+  refreshDatabase: Database
   queueBackend: QueueBackend
   secretKeys: KeyRing
   /** Names of the migrations that were run. */
@@ -40,7 +43,7 @@ const SECRET_KEY_USES: SecretKeyUse[] = [
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
-  const { database, queueBackend } = config.databaseUrl
+  const { database, refreshDatabase, queueBackend } = config.databaseUrl
     ? await openPostgres(config.databaseUrl, opened, logger)
     : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
   const migrations = await migrate(database)
@@ -50,6 +53,7 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
   const parts = opened.move()
   return {
     database,
+    refreshDatabase,
     queueBackend,
     secretKeys,
     migrations,
@@ -64,18 +68,24 @@ async function openEmbedded(
   logger: Logger,
   onFailure: (error: Error) => void,
 ) {
+  // Loaded where they are used only: on PostgreSQL they would be megabytes for nothing.
+  const { openEmbeddedDatabase } = await import('./embedded/database.ts')
+  const { lockDirectory } = await import('./embedded/directory-lock.ts')
   opened.use(lockDirectory(dataDirectory))
   const directory = join(dataDirectory, 'database')
   const { pglite, close } = await openEmbeddedDatabase({ directory, logger, onFailure })
   opened.defer(close)
-  return { database: embeddedDatabase(pglite), queueBackend: { pglite } }
+  const database = embeddedDatabase(pglite)
+  return { database, refreshDatabase: database, queueBackend: { pglite } }
 }
 
 async function openPostgres(url: string, opened: AsyncDisposableStack, logger: Logger) {
   const database = postgresDatabase(url, logger)
   opened.defer(() => database.destroy())
   await checkPostgres(database, url)
-  return { database, queueBackend: { postgresUrl: url } }
+  const refreshDatabase = postgresDatabase(url, logger, 1) // exchanges go in batches, one at a time
+  opened.defer(() => refreshDatabase.destroy())
+  return { database, refreshDatabase, queueBackend: { postgresUrl: url } }
 }
 
 async function checkPostgres(database: Database, url: string): Promise<void> {

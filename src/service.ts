@@ -11,7 +11,7 @@ import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
 import { type Mailer, openMailer } from './email/mailer.ts'
 import { parseSmtpUrl } from './email/smtp-url.ts'
-import { type Mailbox, openMailbox } from './embedded/mailbox.ts'
+import type { Mailbox } from './embedded/mailbox.ts'
 import { startHousekeeping } from './housekeeping.ts'
 import { allowCrossOrigin } from './http/cors.ts'
 import { HeldRefusals } from './http/held-refusals.ts'
@@ -25,6 +25,7 @@ import { healthRoutes } from './operation/health.ts'
 import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
 import { pageRoutes } from './pages/routes.ts'
 import type { HashingLanes } from './passwords/hashing-lanes.ts'
+import { lowerHashingPriority } from './passwords/hashing-priority.ts'
 import { describeRoutes, openapiRoute } from './reference/openapi.ts'
 import { referenceRoutes } from './reference/reference.ts'
 import { metadataRoute } from './sessions/metadata.ts'
@@ -58,6 +59,10 @@ export type ServiceOptions = {
   now?: () => number
 }
 
+// Connections that wait to be accepted; the system may lower it. What finds no place is tried again by its client a
+// second later: with Node's 511, refreshes were that late when a thousand clients came at once.
+const BACKLOG = 4_096
+
 // Together below the 10 seconds after which the stop is cut short.
 const FINISH_WITHIN = 8_000 // milliseconds that messages in hand have at the stop
 const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whose message will come again
@@ -78,6 +83,7 @@ export async function startService(config: Config, { logger, now = Date.now }: S
   const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
   const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
   opened.defer(() => areas.lanes.close())
+  await lowerHashingPriority()
   opened.use(startHousekeeping({ ...areas, auditRetention: config.auditRetention, logger }))
   const metricsListener =
     config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
@@ -126,15 +132,19 @@ async function openMail(
   opened: AsyncDisposableStack,
 ): Promise<Mail | undefined> {
   if (!config.modules.has('confirmation')) return undefined
-  const mailbox = usesMailbox(config)
-    ? await openMailbox({ directory: join(config.dataDirectory, 'mailbox'), logger })
-    : undefined
+  const mailbox = usesMailbox(config) ? await openEmbeddedMailbox(config, logger) : undefined
   if (mailbox) opened.defer(() => mailbox.close())
   const server = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
   const mailer = openMailer({ server, from: config.mailFrom, logger, onHealth })
   opened.defer(() => mailer.close(GIVE_UP_WITHIN))
   return { mailer, mailbox }
+}
+
+// Loaded where it is used only: it parses letters, by libraries that would be megabytes for nothing.
+async function openEmbeddedMailbox({ dataDirectory }: Config, logger: Logger): Promise<Mailbox> {
+  const { openMailbox } = await import('./embedded/mailbox.ts')
+  return openMailbox({ directory: join(dataDirectory, 'mailbox'), logger })
 }
 
 async function buildServer(needs: {
@@ -202,7 +212,7 @@ async function buildServer(needs: {
 
 async function listen(server: HttpServer, { listen: { host, port } }: Config): Promise<void> {
   try {
-    await server.listen({ host, port })
+    await server.listen({ host, port, backlog: BACKLOG })
   } catch (error) {
     throw unlistenable('AUTH_PORT', `${host}:${port}`, error)
   }

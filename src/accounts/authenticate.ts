@@ -1,14 +1,14 @@
 import { countFailure, recordEvent } from '../audit/audit-store.ts'
 import { canonicalEmailAddress, type EmailAddress } from '../email/address.ts'
 import { invalidRequest } from '../http/problem.ts'
-import type { AttemptLimits, CountedAttempt } from '../limits/attempt-limits.ts'
+import type { Attempt, AttemptLimits } from '../limits/attempt-limits.ts'
 import type { NormalizedPassword } from '../passwords/password-policy.ts'
 import type { Sessions, StartedSession } from '../sessions/sessions.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import { type Account, findAccount, findConfirmedAccount, renewPassword } from './account-store.ts'
 import type { Device, DeviceTokens } from './device-token.ts'
 import { AccountRefusal, FIELD_FAULTS } from './errors.ts'
-import { hashPassword, type PasswordNeeds, refuseWithoutPlace, verifyPassword } from './password.ts'
+import { inTurn, type PasswordNeeds, verifyPassword } from './password.ts'
 
 export type AuthenticateNeeds = PasswordNeeds & {
   database: Database
@@ -45,12 +45,15 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   const email = canonicalEmailAddress(credentials.email)
   if (!email) throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
 
-  refuseWithoutPlace(needs, network)
-  const device = await knownDevice(needs, email, credentials.deviceToken)
-  const attempt = await countAttempt(needs, email, network, device)
-  const { account, matches, outdated, normalized } = await attempt.make(async () => {
-    const account = await findConfirmedAccount(database, email)
-    return { account, ...(await verifyPassword(needs, account, password, network)) }
+  const { deviceToken } = credentials
+  if (deviceToken === undefined) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
+  const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, network, async turn => {
+    const device = await knownDevice(needs, email, deviceToken)
+    const attempt = await needs.attempts.count(countedBy(email, network, device))
+    return attempt.make(async () => {
+      const account = await findConfirmedAccount(database, email)
+      return { device, attempt, account, ...(await verifyPassword(needs, turn, account, password)) }
+    })
   })
   const fail = async (code: 'invalid_credentials' | 'account_disabled') => {
     await countFailure(database, 'sign_in.failed', { accountId: account?.id, email, network, reason: code })
@@ -82,18 +85,13 @@ async function knownDevice(
   return (await findConfirmedAccount(database, email))?.id === device.accountId ? device : undefined
 }
 
-function countAttempt(
-  { attempts }: AuthenticateNeeds,
-  email: EmailAddress,
-  network: string,
-  device: Device | undefined,
-): Promise<CountedAttempt> {
-  if (device) return attempts.count({ sign_in_by_device: [device.accountId, device.id] })
-  return attempts.count({
+function countedBy(email: EmailAddress, network: string, device: Device | undefined): Attempt {
+  if (device) return { sign_in_by_device: [device.accountId, device.id] }
+  return {
     sign_in_by_address_and_network: [email, network],
     sign_in_by_address: [email],
     sign_in_by_network: [network],
-  })
+  }
 }
 
 async function whyChanged(database: Database, { id }: Account) {
@@ -109,7 +107,8 @@ async function renew(
   network: string,
 ): Promise<void> {
   try {
-    await renewPassword(needs.database, account, await hashPassword(needs, password, network))
+    const renewed = await inTurn(needs, network, turn => needs.hasher.hash(turn, password))
+    await renewPassword(needs.database, account, renewed)
   } catch (error) {
     if (!(error instanceof AccountRefusal)) throw error
   }

@@ -11,7 +11,7 @@ import type { Queue } from '../storage/queue.ts'
 import { insertAccount, type NewAccount } from './account-store.ts'
 import { FIELD_FAULTS, type FieldFaultCode } from './errors.ts'
 import { accountCreated } from './messages.ts'
-import { hashPassword, type PasswordNeeds, refuseWithoutPlace } from './password.ts'
+import { inTurn, type PasswordNeeds } from './password.ts'
 import type { ConfirmationTickets } from './ticket.ts'
 
 export type CreateAccountNeeds = PasswordNeeds & {
@@ -51,10 +51,13 @@ export type CreatedAccount = Pick<NewAccount, 'id' | 'email'> & { createdAt: Dat
  */
 export async function createAccount(needs: CreateAccountNeeds, signUp: SignUp): Promise<CreatedAccount> {
   const { email, password } = judge(signUp, needs.policy)
-  refuseWithoutPlace(needs, signUp.network)
-  const attempt = await needs.attempts.count({ sign_up_by_network: [signUp.network] })
+  const countedBy = { sign_up_by_network: [signUp.network] }
+  needs.attempts.refuseKnownBlocked(countedBy)
+  const { attempt, hashed } = await inTurn(needs, signUp.network, async turn => {
+    const attempt = await needs.attempts.count(countedBy)
+    return { attempt, hashed: await attempt.make(() => needs.hasher.hash(turn, password)) }
+  })
   return attempt.make(async () => {
-    const hashed = await hashPassword(needs, password, signUp.network)
     const signedUpFrom = keyedHash(needs.networkKeys, signUp.network)
     const account = { id: uuidv7(), email, locale: signUp.locale, password: hashed, signedUpFrom }
     const createdAt = await inTransaction(needs.database, async transaction => {

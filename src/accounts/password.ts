@@ -1,60 +1,44 @@
-import { type HashingLanes, OverloadedError } from '../passwords/hashing-lanes.ts'
-import type { PasswordHasher, PasswordRecord, Verification } from '../passwords/password-hasher.ts'
+import { OverloadedError } from '../passwords/fair-lanes.ts'
+import type { HashingLanes, Turn } from '../passwords/hashing-lanes.ts'
+import type { PasswordHasher, Verification } from '../passwords/password-hasher.ts'
 import { type NormalizedPassword, normalizePassword } from '../passwords/password-policy.ts'
 import type { Account } from './account-store.ts'
 import { AccountRefusal } from './errors.ts'
 
-export type PasswordNeeds = { hasher: PasswordHasher; lanes: Pick<HashingLanes, 'refuseWithoutPlace'> }
+export type PasswordNeeds = { hasher: PasswordHasher; lanes: Pick<HashingLanes, 'run'> }
 
 /**
- * Refuses at once what would be refused anyway, before it costs more.
+ * Makes an attempt that hashes a password once its turn has come. What it asks the database first belongs into it, so
+ * that it costs nothing when there is no place.
+ *
+ * @param network where the request comes from; see `networkOf`
  * @throws Refusal `overloaded`
  */
-export function refuseWithoutPlace({ lanes }: PasswordNeeds, network: string): void {
-  try {
-    lanes.refuseWithoutPlace(network)
-  } catch (error) {
-    throw refusalOf(error)
-  }
-}
-
-/** @throws Refusal `overloaded` */
-export function hashPassword(
-  { hasher }: PasswordNeeds,
-  password: NormalizedPassword,
+export async function inTurn<Result>(
+  { lanes }: PasswordNeeds,
   network: string,
-): Promise<PasswordRecord> {
-  return placedOrRefused(hasher.hash(password, network))
+  attempt: (turn: Turn) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await lanes.run(network, attempt)
+  } catch (error) {
+    if (error instanceof OverloadedError)
+      throw new AccountRefusal('overloaded', { retryAfter: error.retryAfterSeconds })
+    throw error
+  }
 }
 
 /**
  * Whether a password is that of an account. Costs the same without an account; a password that none can have costs
  * nothing, whoever is asked for.
- *
- * @param network where the request comes from; see `networkOf`
- * @throws Refusal `overloaded`
  */
 export async function verifyPassword(
   { hasher }: PasswordNeeds,
+  turn: Turn,
   account: Account | undefined,
   password: string,
-  network: string,
 ): Promise<Verification & { normalized?: NormalizedPassword }> {
   const normalized = normalizePassword(password)
   if (normalized === undefined) return { matches: false, outdated: false }
-  return { ...(await placedOrRefused(hasher.verify(normalized, account?.password, network))), normalized }
-}
-
-async function placedOrRefused<Result>(hashing: Promise<Result>): Promise<Result> {
-  try {
-    return await hashing
-  } catch (error) {
-    throw refusalOf(error)
-  }
-}
-
-function refusalOf(error: unknown): unknown {
-  return error instanceof OverloadedError
-    ? new AccountRefusal('overloaded', { retryAfter: error.retryAfterSeconds })
-    : error
+  return { ...(await hasher.verify(turn, normalized, account?.password)), normalized }
 }

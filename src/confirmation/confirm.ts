@@ -5,7 +5,7 @@ import {
   lockAccountsOf,
   supersedeUnconfirmed,
 } from '../accounts/account-store.ts'
-import { type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
+import { inTurn, type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import { countFailure, recordEvent } from '../audit/audit-store.ts'
 import { invalidRequest } from '../http/problem.ts'
@@ -110,9 +110,16 @@ async function proveSignUp(needs: ConfirmNeeds, account: Account, request: Confi
     })
   if (ticket === undefined && password === undefined) throw new ConfirmationRefusal('proof_required')
   if (ticket !== undefined && needs.tickets.open(ticket) === account.id) return
-  const attempt = await needs.attempts.count({ proof_by_account: [account.id] })
-  if (ticket !== undefined) throw new ConfirmationRefusal('proof_wrong')
-  const { matches } = await attempt.make(() => verifyPassword(needs, account, password!, network))
+  const countedBy = { proof_by_account: [account.id] }
+  if (ticket !== undefined) {
+    await needs.attempts.count(countedBy)
+    throw new ConfirmationRefusal('proof_wrong')
+  }
+  needs.attempts.refuseKnownBlocked(countedBy)
+  const { attempt, matches } = await inTurn(needs, network, async turn => {
+    const attempt = await needs.attempts.count(countedBy)
+    return { attempt, ...(await attempt.make(() => verifyPassword(needs, turn, account, password!))) }
+  })
   if (!matches) throw new ConfirmationRefusal('proof_wrong')
   await attempt.succeeded('proof_by_account')
 }

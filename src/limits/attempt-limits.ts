@@ -44,15 +44,23 @@ export class AttemptLimits {
    * @throws Refusal `too_many_attempts` with the limit that blocks it for the longest; then it has not been counted
    */
   async count(attempt: Attempt): Promise<CountedAttempt> {
+    this.refuseKnownBlocked(attempt)
     const counters = this.#countersOf(attempt)
     const { database } = this.#options
     if (counters.length > 0) {
-      const known = this.#blocked.longest(counters)
-      if (known) throw this.#refusal(known.counter, known.seconds)
       const counted = await countAttempt(database, counters)
       if (counted.length < counters.length) throw await this.#blockedRefusal(counters, counted)
     }
     return new CountedAttempt(database, counters)
+  }
+
+  /**
+   * Refuses at once what was blocked a moment ago, before it waits for its turn to be counted.
+   * @throws Refusal `too_many_attempts`
+   */
+  refuseKnownBlocked(attempt: Attempt): void {
+    const known = this.#blocked.longest(this.#countersOf(attempt))
+    if (known) throw this.#refusal(known.counter, known.seconds)
   }
 
   async #blockedRefusal(counters: NamedCounter[], counted: Buffer[]): Promise<LimitRefusal> {

@@ -1,150 +1,78 @@
 import { availableParallelism } from 'node:os'
-import { FairQueue } from './fair-queue.ts'
+import { FairLanes } from './fair-lanes.ts'
 
 // argon2 runs on libuv's pool: four threads, whatever the machine. One is left to files and name look-ups, which
 // would otherwise wait for hashes, and more lanes than threads would make nothing faster.
 const MOST_DEFAULT_LANES = 3
 const DEFAULT_CAPACITY = 64 // waiting, in all networks together
-const ASSUMED_HASH_MS = 20 // until hashes have been measured
-const NEWEST_WEIGHT = 1 / 8 // of the latest hash in the moving average
+const AHEAD = 1 // attempts that may ask the database while the lanes hash, so that no lane is ever idle
+const EVERYBODY = '' // whoever has a turn goes in the order of coming
 
-type Waiting = { start(): void; refuse(error: OverloadedError): void }
-
-/** More work came than the lanes can do. It was not begun, so it can safely be tried again. */
-export class OverloadedError extends Error {
-  override name = 'OverloadedError'
-  readonly code = 'overloaded'
-  /** Whole seconds, at least 1, after which what waits now will have been done. */
-  readonly retryAfterSeconds: number
-
-  constructor(retryAfterSeconds: number) {
-    super(`no place is left to wait for a password hash; try again in ${retryAfterSeconds} s`)
-    this.retryAfterSeconds = retryAfterSeconds
-  }
+/** What an attempt that has its turn may do. */
+export type Turn = {
+  /** Hashes as soon as a lane is free. */
+  hash<T>(hashing: () => Promise<T>): Promise<T>
 }
 
 /**
- * Lets only so many password hashes run at once, and only so many wait, so that a flood of sign-ins takes neither the
- * machine's memory nor the cores and threads that all else needs. The places in the queue are shared out by network,
- * as {@link FairQueue} tells.
+ * Lets only so many password hashes run at once, and only so many attempts be on the way to one, so that a flood of
+ * sign-ins takes neither the machine's memory nor the cores and threads that all else needs, nor the database. An
+ * attempt waits for its turn before it asks the database anything: a thousand that arrive at once cost nothing until then.
  */
 export class HashingLanes {
   /** How many hashes run at once at the most. */
   readonly lanes: number
-  readonly #queue: FairQueue<Waiting>
-  readonly #now: () => number
-  #running = 0
-  #started = 0
-  #refused = 0
-  #averageMs = ASSUMED_HASH_MS
-  #closed = false
+  readonly #turns: FairLanes
+  readonly #hashes: FairLanes
 
   /**
    * @param options.lanes by default all cores but one, 1 to 3; more help only a process with more than libuv's four
    * threads (`UV_THREADPOOL_SIZE`)
-   * @param options.capacity how many can wait, 64 by default
-   * @param options.now a monotonic clock in milliseconds, to estimate when to try again
+   * @param options.capacity how many can wait for their turn, 64 by default
    */
-  constructor(options: { lanes?: number; capacity?: number; now?: () => number } = {}) {
-    this.lanes = options.lanes ?? Math.max(1, Math.min(availableParallelism() - 1, MOST_DEFAULT_LANES))
-    if (!(this.lanes >= 1)) throw new RangeError(`at least one hashing lane is needed, found ${this.lanes}`)
-    this.#queue = new FairQueue(options.capacity ?? DEFAULT_CAPACITY)
-    this.#now = options.now ?? (() => performance.now())
+  constructor(options: { lanes?: number; capacity?: number } = {}) {
+    const { lanes = Math.max(1, Math.min(availableParallelism() - 1, MOST_DEFAULT_LANES)) } = options
+    this.lanes = lanes
+    this.#turns = new FairLanes({ lanes: lanes + AHEAD, capacity: options.capacity ?? DEFAULT_CAPACITY })
+    this.#hashes = new FairLanes({ lanes, capacity: AHEAD })
   }
 
-  /** How much work waits now. */
+  /** How many attempts wait for their turn now. */
   get waiting(): number {
-    return this.#queue.size
+    return this.#turns.waiting
   }
 
-  /** How much work runs now. */
+  /** How many hashes run now. */
   get running(): number {
-    return this.#running
+    return this.#hashes.running
   }
 
-  /** How much work was begun since the start. */
+  /** How many hashes were begun since the start. */
   get started(): number {
-    return this.#started
+    return this.#hashes.started
   }
 
-  /** How much work was refused since the start: it found no place, lost it to another network, or met the closing. */
+  /** How many attempts were refused since the start: they found no place, lost it to another network, or met the closing. */
   get refused(): number {
-    return this.#refused
+    return this.#turns.refused
   }
 
   /**
-   * Does a piece of work as soon as its network's turn has come.
+   * Makes an attempt as soon as its network's turn has come.
    *
    * @param network whose share of the queue it takes, as the rate limits tell networks apart (IPv6 by /64)
-   * @param signal drops the work while it waits, for a client that has gone; once begun it runs to its end
-   * @returns what the work returns
+   * @param signal drops the attempt while it waits, for a client that has gone
+   * @returns what the attempt returns
    * @throws {OverloadedError} when there is no place, when another network takes the place, after {@link close}
-   * @throws the signal's reason, or whatever the work throws
+   * @throws the signal's reason, or whatever the attempt throws
    */
-  async run<T>(network: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted()
-    if (this.#closed) throw this.#refusal()
-    // A lane is only ever free when nobody waits: a lane that ends goes straight to the next in the queue.
-    if (this.#running < this.lanes) {
-      this.#running++
-      this.#queue.noteTurn(network)
-    } else await this.#turn(network, signal)
-
-    this.#started++
-    const begun = this.#now()
-    try {
-      return await work()
-    } finally {
-      this.#averageMs += (this.#now() - begun - this.#averageMs) * NEWEST_WEIGHT
-      this.#passOn()
-    }
+  run<T>(network: string, attempt: (turn: Turn) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn: Turn = { hash: hashing => this.#hashes.run(EVERYBODY, hashing) }
+    return this.#turns.run(network, () => attempt(turn), signal)
   }
 
-  /**
-   * Throws when work would be refused now, so that what comes before it, such as a question to the database, need not
-   * be done in vain.
-   * @throws {OverloadedError}
-   */
-  refuseWithoutPlace(network: string): void {
-    if (this.#closed || (this.#running >= this.lanes && !this.#queue.hasPlaceFor(network))) throw this.#refusal()
-  }
-
-  /** Refuses what waits and whatever comes from now on. What runs goes on to its end. */
+  /** Refuses what waits and whatever comes from now on. What has its turn goes on to its end. */
   close(): void {
-    this.#closed = true
-    for (let next = this.#queue.take(); next; next = this.#queue.take()) next.refuse(this.#refusal())
-  }
-
-  #turn(network: string, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const leave = () => {
-      this.#queue.remove(network, waiting)
-      reject(signal?.reason)
-    }
-    const waiting: Waiting = {
-      start() {
-        signal?.removeEventListener('abort', leave)
-        resolve()
-      },
-      refuse(error) {
-        signal?.removeEventListener('abort', leave)
-        reject(error)
-      },
-    }
-    signal?.addEventListener('abort', leave, { once: true })
-    this.#queue.add(network, waiting)?.refuse(this.#refusal())
-    return promise
-  }
-
-  #passOn(): void {
-    const next = this.#queue.take()
-    if (next) next.start()
-    else this.#running--
-  }
-
-  #refusal(): OverloadedError {
-    this.#refused++
-    const backlogMs = ((this.#queue.size + this.#running) * this.#averageMs) / this.lanes
-    return new OverloadedError(Math.max(1, Math.ceil(backlogMs / 1000)))
+    this.#turns.close()
   }
 }

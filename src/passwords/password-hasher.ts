@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hash as argon2Hash, verify as argon2Verify, hashSync, type Options, parseOptions } from '@node-rs/argon2'
-import type { HashingLanes } from './hashing-lanes.ts'
+import type { Turn } from './hashing-lanes.ts'
 import { NORMALIZATION_VERSION, type NormalizedPassword } from './password-policy.ts'
 
 const PEPPER_BYTES = 32 // 256 bits
@@ -38,14 +38,12 @@ export type Peppers = {
 export type Verification = { matches: true; outdated: boolean } | { matches: false; outdated: false }
 
 /**
- * Hashes and verifies passwords in the {@link HashingLanes}.
- *
- * `network` is whose turn in the lanes it takes, `signal` drops it while it waits; both methods throw as
- * `HashingLanes.run` does. Never call them inside a transaction: they wait for their turn.
+ * Hashes and verifies passwords, each in a turn that `HashingLanes.run` gave. Never call them inside a transaction: they
+ * wait for a lane.
  */
 export type PasswordHasher = {
   /** Hashes a password with a salt of its own, the current pepper and the current parameters. */
-  hash(password: NormalizedPassword, network: string, signal?: AbortSignal): Promise<PasswordRecord>
+  hash(turn: Turn, password: NormalizedPassword): Promise<PasswordRecord>
 
   /**
    * Verifies a password.
@@ -54,12 +52,7 @@ export type PasswordHasher = {
    * @throws {Error} when the record is not argon2's, or its pepper's key is no longer configured: a fault of
    * the configuration or of the data, which must not look like a wrong password
    */
-  verify(
-    password: NormalizedPassword,
-    record: PasswordRecord | undefined,
-    network: string,
-    signal?: AbortSignal,
-  ): Promise<Verification>
+  verify(turn: Turn, password: NormalizedPassword, record: PasswordRecord | undefined): Promise<Verification>
 }
 
 /**
@@ -73,11 +66,9 @@ export type PasswordHasher = {
  */
 export function createPasswordHasher({
   peppers,
-  lanes,
   parameters = CURRENT_PARAMETERS,
 }: {
   peppers: Peppers
-  lanes: HashingLanes
   parameters?: HashParameters
 }): PasswordHasher {
   const { current } = peppers
@@ -114,15 +105,15 @@ export function createPasswordHasher({
   }
 
   return {
-    async hash(password, network, signal) {
-      return recordOf(await lanes.run(network, () => argon2Hash(password, options), signal))
+    async hash(turn, password) {
+      return recordOf(await turn.hash(() => argon2Hash(password, options)))
     },
 
-    async verify(password, record, network, signal) {
+    async verify(turn, password, record) {
       const verified = record ?? nobody
       const secret = pepperOf(verified)
       const outdated = isOutdated(verified)
-      const matches = await lanes.run(network, () => argon2Verify(verified.phc, password, { secret }), signal)
+      const matches = await turn.hash(() => argon2Verify(verified.phc, password, { secret }))
       return matches && record !== undefined ? { matches, outdated } : { matches: false, outdated: false }
     },
   }

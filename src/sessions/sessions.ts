@@ -10,6 +10,8 @@ import { endSession, insertSession, type Session, type SessionLifetimes } from '
 
 export type SessionsOptions = {
   database: Database
+  /** Where refresh tokens are exchanged. */
+  refreshDatabase: Database
   /** What refresh tokens are made with. */
   keys: PurposeKeys
   accessTokens: AccessTokens
@@ -36,11 +38,11 @@ export class Sessions {
   readonly #batches: RotationBatches
 
   constructor(options: SessionsOptions) {
-    const { database, keys, lifetimes, grace } = options
+    const { refreshDatabase, keys, lifetimes, grace } = options
     this.#options = options
     this.#tokens = new RefreshTokens(keys)
     const settings = { grace, idleTtl: lifetimes.idle, tokenKey: this.#tokens.keyId }
-    this.#batches = new RotationBatches(presented => rotate(database, presented, settings))
+    this.#batches = new RotationBatches(presented => rotate(refreshDatabase, presented, settings))
   }
 
   /**

@@ -63,16 +63,20 @@ export function embeddedDatabase(pglite: NonNullable<PGliteDialectConfig['pglite
   return databaseOver(new PGliteDialect({ pglite }))
 }
 
+const MOST_CONNECTIONS = 10
+
 const POOL = {
-  max: 10, // connections
   connectionTimeoutMillis: 5_000,
   statement_timeout: 30_000, // milliseconds; what waits longer for a lock has met a fault, and is answered with 503
   keepAlive: true,
 }
 
-/** @param url a PostgreSQL connection URL. Connections are made when first needed. */
-export function postgresDatabase(url: string, logger: Logger): Database {
-  const pool = new pg.Pool({ connectionString: url, ...POOL })
+/**
+ * @param url a PostgreSQL connection URL
+ * @param connections how many there are at the most. Each is made when first needed.
+ */
+export function postgresDatabase(url: string, logger: Logger, connections = MOST_CONNECTIONS): Database {
+  const pool = new pg.Pool({ connectionString: url, max: connections, ...POOL })
   // Without a listener, an idle connection that the server drops would end the process.
   pool.on('error', error => logger.warn({ code: errorCode(error) }, 'a database connection was lost'))
   // The pool listens to idle connections only, and one in use that is lost would end the process too. Whoever uses it

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { HashingLanes } from '../../src/passwords/hashing-lanes.ts'
+import type { Turn } from '../../src/passwords/hashing-lanes.ts'
 import { createPasswordHasher } from '../../src/passwords/password-hasher.ts'
 import { normalizePassword } from '../../src/passwords/password-policy.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
@@ -21,6 +21,7 @@ import {
 const secretKeyOf = async ({ databaseUrl, dataDirectory }: TestService) =>
   databaseUrl ? SECRET_KEY : (await readFile(join(dataDirectory, 'secret-key'), 'utf8')).trim()
 
+const AT_ONCE: Turn = { hash: hashing => hashing() }
 const WEAKER = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 
 for (const kind of DATABASES)
@@ -32,8 +33,8 @@ for (const kind of DATABASES)
       const stored = () =>
         database.selectFrom('account').select('password_phc').where('id', '=', account.id).executeTakeFirstOrThrow()
       const peppers = KeyRing.parse(await secretKeyOf(service)).for('pepper')
-      const { hash } = createPasswordHasher({ peppers, lanes: new HashingLanes(), parameters: WEAKER })
-      const weaker = await hash(normalizePassword(PASSWORD)!, '192.0.2.1')
+      const { hash } = createPasswordHasher({ peppers, parameters: WEAKER })
+      const weaker = await hash(AT_ONCE, normalizePassword(PASSWORD)!)
       await database.updateTable('account').set({ password_phc: weaker.phc }).where('id', '=', account.id).execute()
 
       const json = { email: account.email, password: 'not the right password' }

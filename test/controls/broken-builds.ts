@@ -4,9 +4,9 @@ import type { Alteration } from '../support/altered-source.ts'
 export const readThenWriteRotation: Alteration[] = [
   {
     file: 'sessions/sessions.ts',
-    find: 'this.#batches = new RotationBatches(presented => rotate(database, presented, settings))',
+    find: 'this.#batches = new RotationBatches(presented => rotate(refreshDatabase, presented, settings))',
     replace:
-      'this.#batches = { rotate: async token => (await rotate(database, [token], settings))[0] } as RotationBatches',
+      'this.#batches = { rotate: async token => (await rotate(options.database, [token], settings))[0] } as RotationBatches',
   },
   {
     file: 'sessions/rotate.ts',
@@ -50,11 +50,11 @@ export const confirmingByGet: Alteration[] = [
 export const tellingSignUp: Alteration[] = [
   {
     file: 'accounts/create-account.ts',
-    find: '  const hashed = await hashPassword(',
+    find: '  const countedBy = ',
     replace: `
   const { findConfirmedAccount } = await import('./account-store.ts')
   if (await findConfirmedAccount(needs.database, email)) throw invalidRequest(fieldFault('/email', 'email_invalid'))
-  const hashed = await hashPassword(`,
+  const countedBy = `,
   },
 ]
 

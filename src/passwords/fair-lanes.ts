@@ -1,0 +1,135 @@
+import { FairQueue } from './fair-queue.ts'
+
+const ASSUMED_MS = 20 // that a piece of work takes, until some have been measured
+const NEWEST_WEIGHT = 1 / 8 // of the latest piece in the moving average
+
+export type FairLanesOptions = { lanes: number; capacity: number; now?: () => number }
+
+type Waiting = { start(): void; refuse(error: OverloadedError): void }
+
+/** More work came than the lanes can do. It was not begun, so it can safely be tried again. */
+export class OverloadedError extends Error {
+  override name = 'OverloadedError'
+  readonly code = 'overloaded'
+  /** Whole seconds, at least 1, after which what waits now will have been done. */
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super(`no place is left to wait for a turn; try again in ${retryAfterSeconds} s`)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/**
+ * Lets only so many pieces of work run at once, and only so many wait. The places in the queue are shared out by
+ * network, as {@link FairQueue} tells.
+ */
+export class FairLanes {
+  /** How many run at once at the most. */
+  readonly lanes: number
+  readonly #queue: FairQueue<Waiting>
+  readonly #now: () => number
+  #running = 0
+  #started = 0
+  #refused = 0
+  #averageMs = ASSUMED_MS
+  #closed = false
+
+  /**
+   * @param options.capacity how many can wait
+   * @param options.now a monotonic clock in milliseconds, to estimate when to try again
+   */
+  constructor({ lanes, capacity, now = () => performance.now() }: FairLanesOptions) {
+    if (!(lanes >= 1)) throw new RangeError(`at least one lane is needed, found ${lanes}`)
+    this.lanes = lanes
+    this.#queue = new FairQueue(capacity)
+    this.#now = now
+  }
+
+  /** How much work waits now. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** How much work runs now. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** How much work was begun since the start. */
+  get started(): number {
+    return this.#started
+  }
+
+  /** How much work was refused since the start: it found no place, lost it to another network, or met the closing. */
+  get refused(): number {
+    return this.#refused
+  }
+
+  /**
+   * Does a piece of work as soon as its network's turn has come.
+   *
+   * @param network whose share of the queue it takes, as the rate limits tell networks apart (IPv6 by /64)
+   * @param signal drops the work while it waits, for a client that has gone; once begun it runs to its end
+   * @returns what the work returns
+   * @throws {OverloadedError} when there is no place, when another network takes the place, after {@link close}
+   * @throws the signal's reason, or whatever the work throws
+   */
+  async run<T>(network: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    if (this.#closed) throw this.#refusal()
+    // A lane is only ever free when nobody waits: a lane that ends goes straight to the next in the queue.
+    if (this.#running < this.lanes) {
+      this.#running++
+      this.#queue.noteTurn(network)
+    } else await this.#turn(network, signal)
+
+    this.#started++
+    const begun = this.#now()
+    try {
+      return await work()
+    } finally {
+      this.#averageMs += (this.#now() - begun - this.#averageMs) * NEWEST_WEIGHT
+      this.#passOn()
+    }
+  }
+
+  /** Refuses what waits and whatever comes from now on. What runs goes on to its end. */
+  close(): void {
+    this.#closed = true
+    for (let next = this.#queue.take(); next; next = this.#queue.take()) next.refuse(this.#refusal())
+  }
+
+  #turn(network: string, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const leave = () => {
+      this.#queue.remove(network, waiting)
+      reject(signal?.reason)
+    }
+    const waiting: Waiting = {
+      start() {
+        signal?.removeEventListener('abort', leave)
+        resolve()
+      },
+      refuse(error) {
+        signal?.removeEventListener('abort', leave)
+        reject(error)
+      },
+    }
+    signal?.addEventListener('abort', leave, { once: true })
+    this.#queue.add(network, waiting)?.refuse(this.#refusal())
+    return promise
+  }
+
+  #passOn(): void {
+    const next = this.#queue.take()
+    if (next) next.start()
+    else this.#running--
+  }
+
+  #refusal(): OverloadedError {
+    this.#refused++
+    const backlogMs = ((this.#queue.size + this.#running) * this.#averageMs) / this.lanes
+    return new OverloadedError(Math.max(1, Math.ceil(backlogMs / 1000)))
+  }
+}
