@@ -94,6 +94,7 @@ create table confirmation_letter (
   failed_at timestamp with time zone,
   failure text,
   allowed_at timestamp with time zone,
+  waits boolean not null default false,
   constraint confirmation_letter_pkey PRIMARY KEY (id),
   constraint confirmation_letter_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
   constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL)))
@@ -113,6 +114,7 @@ comment on column confirmation_letter.expires_at is 'Until when its link is good
 comment on column confirmation_letter.failed_at is 'When delivery was given up';
 comment on column confirmation_letter.failure is 'What the mail server said, without the address';
 comment on column confirmation_letter.allowed_at is 'When the limits let it go; a letter of a sign-up waits for that, any other is dropped';
+comment on column confirmation_letter.waits is 'Whether the message that was to send it has ended without doing so, so that it needs another one when its turn has come';
 
 create table migration (
   number integer not null,

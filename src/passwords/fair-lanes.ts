@@ -3,7 +3,7 @@ import { FairQueue } from './fair-queue.ts'
 const ASSUMED_MS = 20 // that a piece of work takes, until some have been measured
 const NEWEST_WEIGHT = 1 / 8 // of the latest piece in the moving average
 
-export type FairLanesOptions = { lanes: number; capacity: number; now?: () => number }
+export type FairLanesOptions = { lanes: number; capacity: number; longestWait?: number; now?: () => number }
 
 type Waiting = { start(): void; refuse(error: OverloadedError): void }
 
@@ -28,6 +28,7 @@ export class FairLanes {
   /** How many run at once at the most. */
   readonly lanes: number
   readonly #queue: FairQueue<Waiting>
+  readonly #longestWait: number | undefined
   readonly #now: () => number
   #running = 0
   #started = 0
@@ -37,12 +38,14 @@ export class FairLanes {
 
   /**
    * @param options.capacity how many can wait
+   * @param options.longestWait milliseconds after which work that has not begun is refused; without, it waits on
    * @param options.now a monotonic clock in milliseconds, to estimate when to try again
    */
-  constructor({ lanes, capacity, now = () => performance.now() }: FairLanesOptions) {
+  constructor({ lanes, capacity, longestWait, now = () => performance.now() }: FairLanesOptions) {
     if (!(lanes >= 1)) throw new RangeError(`at least one lane is needed, found ${lanes}`)
     this.lanes = lanes
     this.#queue = new FairQueue(capacity)
+    this.#longestWait = longestWait
     this.#now = now
   }
 
@@ -61,7 +64,7 @@ export class FairLanes {
     return this.#started
   }
 
-  /** How much work was refused since the start: it found no place, lost it to another network, or met the closing. */
+  /** How much work was refused since the start: it found no place or lost it, waited too long, or met the closing. */
   get refused(): number {
     return this.#refused
   }
@@ -72,7 +75,8 @@ export class FairLanes {
    * @param network whose share of the queue it takes, as the rate limits tell networks apart (IPv6 by /64)
    * @param signal drops the work while it waits, for a client that has gone; once begun it runs to its end
    * @returns what the work returns
-   * @throws {OverloadedError} when there is no place, when another network takes the place, after {@link close}
+   * @throws {OverloadedError} when there is no place, when another network takes the place, after too long a wait, after
+   *   {@link close}
    * @throws the signal's reason, or whatever the work throws
    */
   async run<T>(network: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -102,20 +106,30 @@ export class FairLanes {
 
   #turn(network: string, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const settle = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', leave)
+    }
     const leave = () => {
       this.#queue.remove(network, waiting)
+      settle()
       reject(signal?.reason)
     }
     const waiting: Waiting = {
       start() {
-        signal?.removeEventListener('abort', leave)
+        settle()
         resolve()
       },
       refuse(error) {
-        signal?.removeEventListener('abort', leave)
+        settle()
         reject(error)
       },
     }
+    const giveUp = () => {
+      this.#queue.remove(network, waiting)
+      waiting.refuse(this.#refusal())
+    }
+    const timer = this.#longestWait === undefined ? undefined : setTimeout(giveUp, this.#longestWait)
     signal?.addEventListener('abort', leave, { once: true })
     this.#queue.add(network, waiting)?.refuse(this.#refusal())
     return promise

@@ -6,6 +6,7 @@ import { FairLanes } from './fair-lanes.ts'
 const MOST_DEFAULT_LANES = 3
 const DEFAULT_CAPACITY = 64 // waiting, in all networks together
 const AHEAD = 1 // attempts that may ask the database while the lanes hash, so that no lane is ever idle
+const LONGEST_WAIT = 10_000 // milliseconds; a full queue is hashed in a tenth of it, unless the database keeps it waiting
 const EVERYBODY = '' // whoever has a turn goes in the order of coming
 
 /** What an attempt that has its turn may do. */
@@ -33,7 +34,11 @@ export class HashingLanes {
   constructor(options: { lanes?: number; capacity?: number } = {}) {
     const { lanes = Math.max(1, Math.min(availableParallelism() - 1, MOST_DEFAULT_LANES)) } = options
     this.lanes = lanes
-    this.#turns = new FairLanes({ lanes: lanes + AHEAD, capacity: options.capacity ?? DEFAULT_CAPACITY })
+    this.#turns = new FairLanes({
+      lanes: lanes + AHEAD,
+      capacity: options.capacity ?? DEFAULT_CAPACITY,
+      longestWait: LONGEST_WAIT,
+    })
     this.#hashes = new FairLanes({ lanes, capacity: AHEAD })
   }
 
@@ -52,7 +57,7 @@ export class HashingLanes {
     return this.#hashes.started
   }
 
-  /** How many attempts were refused since the start: they found no place, lost it to another network, or met the closing. */
+  /** How many attempts were refused since the start: they found no place or lost it, waited too long, or met the closing. */
   get refused(): number {
     return this.#turns.refused
   }
@@ -63,7 +68,8 @@ export class HashingLanes {
    * @param network whose share of the queue it takes, as the rate limits tell networks apart (IPv6 by /64)
    * @param signal drops the attempt while it waits, for a client that has gone
    * @returns what the attempt returns
-   * @throws {OverloadedError} when there is no place, when another network takes the place, after {@link close}
+   * @throws {OverloadedError} when there is no place, when another network takes the place, after 10 seconds without a turn, after
+   *   {@link close}
    * @throws the signal's reason, or whatever the attempt throws
    */
   run<T>(network: string, attempt: (turn: Turn) => Promise<T>, signal?: AbortSignal): Promise<T> {

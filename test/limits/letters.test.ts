@@ -2,8 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { v7 as uuidv7 } from 'uuid'
+import { allowWaitingLettersTo, letWait } from '../../src/confirmation/letters/letter-limit-store.ts'
 import { allowWaitingLetters } from '../../src/confirmation/letters/letter-limits.ts'
-import { DATABASES, shiftClock } from '../support/database.ts'
+import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
+import { inTransaction } from '../../src/storage/database.ts'
+import { DATABASES, openTestDatabase, shiftClock } from '../support/database.ts'
 import {
   confirmedAccount,
   lettersTo,
@@ -67,6 +71,27 @@ for (const kind of DATABASES)
       await shiftClock(service.service.database, 61)
       await ask(service, { ticket })
       await lettersTo(service, email, 3)
+    })
+
+    test('A letter that is about to be sent by its own message is not let go by another one as well, which would send it twice', async () => {
+      await using opened = await openTestDatabase(kind)
+      const { database } = opened
+      const email = newAddress()
+      const noteSignUp = async () => {
+        const [account, letter] = [uuidv7(), uuidv7()]
+        await sql`insert into account (id, email, locale, password_phc, password_pepper, password_version, signed_up_from)
+          values (${account}, ${email}, 'en', '', '', 1, ${Buffer.alloc(32)})`.execute(database)
+        await ensureSignUpLetter(database, letter, account)
+        return letter
+      }
+      const letGo = (inHand?: string) =>
+        inTransaction(database, transaction => allowWaitingLettersTo(transaction, email, inHand))
+      const [one, other] = [await noteSignUp(), await noteSignUp()]
+      assert.deepEqual(await letGo(one), [one])
+      assert.deepEqual(await letGo(), [])
+      await inTransaction(database, transaction => letWait(transaction, other))
+      assert.deepEqual(await letGo(), [other])
+      assert.deepEqual(await letGo(other), [])
     })
 
     test('The letter of a sign-up waits for its turn, which a flood from another network does not take away', async () => {

@@ -181,6 +181,18 @@ test('a signal is let go once its work has begun or was refused', async () => {
   assert.equal(getEventListeners(signal, 'abort').length, 0)
 })
 
+test('work that waits too long is refused and frees its place', async () => {
+  const { lanes, begun, ask, end } = workshop({ lanes: 1, capacity: 1, longestWait: 1 })
+  ask('a0')
+  assert.ok((await ask('a1').outcome) instanceof OverloadedError)
+  assert.deepEqual([lanes.waiting, lanes.refused], [0, 1])
+  const successor = ask('a2')
+  await end('a0')
+  await end('a2')
+  assert.equal(await successor.outcome, 'a2 done')
+  assert.deepEqual(begun, ['a0', 'a2'])
+})
+
 test('work that fails passes its lane on', async () => {
   const lanes = new FairLanes({ lanes: 1, capacity: 2 })
   const failing = lanes.run('a', () => Promise.reject(new Error('no memory')))

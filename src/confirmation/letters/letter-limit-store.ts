@@ -18,8 +18,17 @@ export async function lockLettersTo(transaction: DatabaseTransaction, address: s
   await sql`select pg_advisory_xact_lock(hashtextextended('letters to ' || ${address}, 0))`.execute(transaction)
 }
 
-/** @returns the letters of sign-ups that have waited and may go from now on */
-export async function allowWaitingLettersTo(transaction: DatabaseTransaction, address: string): Promise<string[]> {
+/**
+ * Lets letters of sign-ups go whose turn has come: those that wait, and the one in hand. Another one that is about to
+ * be sent is not among them, though it has its turn like them: it lets itself go, and would go out twice.
+ * @param inHand the letter that is about to be sent
+ * @returns those that may go from now on
+ */
+export async function allowWaitingLettersTo(
+  transaction: DatabaseTransaction,
+  address: string,
+  inHand?: string,
+): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     with letter as (
       select confirmation_letter.id, allowed_at, signed_up_from as network
@@ -36,9 +45,14 @@ export async function allowWaitingLettersTo(transaction: DatabaseTransaction, ad
       select id from waiting order by turn, id limit ${placesFor(sql`${address}`)}
     )
     update confirmation_letter set allowed_at = auth_now()
-    from next where confirmation_letter.id = next.id
+    from next where confirmation_letter.id = next.id and (waits or confirmation_letter.id = ${inHand ?? null})
     returning confirmation_letter.id`.execute(transaction)
   return rows.map(({ id }) => id)
+}
+
+/** Notes that the letter of a sign-up has to wait for its turn, and for another message. */
+export async function letWait(transaction: DatabaseTransaction, id: string): Promise<void> {
+  await sql`update confirmation_letter set waits = true where id = ${id}`.execute(transaction)
 }
 
 /** Repeats come after the letters of sign-ups that wait. @returns false when the limits forbid it */
@@ -65,7 +79,7 @@ const ADDRESSES_AT_ONCE = 100
 export async function addressesOfWaitingLetters(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ address: string }>`
     select address from confirmation_letter waiting
-    where sign_up and allowed_at is null
+    where waits and allowed_at is null
     group by address
     having ${placesFor(sql`waiting.address`)} > 0
     order by min(requested_at) limit ${ADDRESSES_AT_ONCE}`.execute(db)

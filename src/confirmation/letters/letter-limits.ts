@@ -5,6 +5,7 @@ import {
   addressesOfWaitingLetters,
   allowRepeatedLetter,
   allowWaitingLettersTo,
+  letWait,
   lockLettersTo,
 } from './letter-limit-store.ts'
 import { deleteLetter, type Letter } from './letter-store.ts'
@@ -24,13 +25,17 @@ export type LetterLimitsNeeds = { database: Database; queue: Queue }
 export async function allowLetter({ database, queue }: LetterLimitsNeeds, letter: Letter): Promise<boolean> {
   return inTransaction(database, async transaction => {
     await lockLettersTo(transaction, letter.address)
-    const allowed = await allowWaitingLettersTo(transaction, letter.address)
+    const allowed = await allowWaitingLettersTo(transaction, letter.address, letter.id)
     await sendOn(
       transaction,
       queue,
       allowed.filter(id => id !== letter.id),
     )
-    if (letter.isOfSignUp) return allowed.includes(letter.id)
+    if (allowed.includes(letter.id)) return true
+    if (letter.isOfSignUp) {
+      await letWait(transaction, letter.id)
+      return false
+    }
     if (await allowRepeatedLetter(transaction, letter)) return true
     await deleteLetter(transaction, letter.id)
     return false

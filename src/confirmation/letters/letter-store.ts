@@ -1,4 +1,4 @@
-import { type ColumnType, sql } from 'kysely'
+import { type ColumnType, type Generated, sql } from 'kysely'
 import { eventForEach } from '../../audit/audit-store.ts'
 import type { EmailAddress } from '../../email/address.ts'
 import { DELETED_AT_ONCE, type Queryable } from '../../storage/database.ts'
@@ -12,6 +12,7 @@ declare module '../../storage/database.ts' {
       sign_up: boolean
       requested_at: ColumnType<Date, never, never>
       allowed_at: Date | null
+      waits: Generated<boolean>
       sent_at: Date | null
       expires_at: Date | null
       failed_at: Date | null
