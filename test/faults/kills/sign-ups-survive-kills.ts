@@ -52,6 +52,8 @@ export const signUpsSurviveKills: Experiment = {
       ],
       remarks: [
         'SIGKILL came 30 to 430 ms after the first answer of a service.',
+        'A letter comes twice when the kill falls between its acceptance by the mail server and our record of that. How many ' +
+          'do so a kill does not depend on how long a service lives; their share does, and here it lives for a quarter of a second.',
         `${LANES} services shared the database, each started again when it was dead, so that one was under load while others started.`,
       ],
     }
