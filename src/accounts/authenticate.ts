@@ -45,10 +45,11 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   const email = canonicalEmailAddress(credentials.email)
   if (!email) throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
 
-  const { deviceToken } = credentials
-  if (deviceToken === undefined) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
-  const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, network, async turn => {
-    const device = await knownDevice(needs, email, deviceToken)
+  const claimed = credentials.deviceToken === undefined ? undefined : devices.open(credentials.deviceToken)
+  if (!claimed) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
+  const asker = claimed ? { knownAs: claimed.accountId } : { network }
+  const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, asker, async turn => {
+    const device = claimed && (await isOf(needs.database, claimed, email)) ? claimed : undefined
     const attempt = await needs.attempts.count(countedBy(email, network, device))
     return attempt.make(async () => {
       const account = await findConfirmedAccount(database, email)
@@ -74,15 +75,9 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   return { ...session, deviceToken: devices.make(account.id, device?.id) }
 }
 
-/** The device that a token is from, if the account of the address was signed in from it before. */
-async function knownDevice(
-  { database, devices }: AuthenticateNeeds,
-  email: EmailAddress,
-  deviceToken: string | undefined,
-): Promise<Device | undefined> {
-  const device = deviceToken === undefined ? undefined : devices.open(deviceToken)
-  if (!device) return undefined
-  return (await findConfirmedAccount(database, email))?.id === device.accountId ? device : undefined
+/** Whether the account of the address was signed in from the device before. */
+async function isOf(database: Database, { accountId }: Device, email: EmailAddress): Promise<boolean> {
+  return (await findConfirmedAccount(database, email))?.id === accountId
 }
 
 function countedBy(email: EmailAddress, network: string, device: Device | undefined): Attempt {
@@ -107,7 +102,7 @@ async function renew(
   network: string,
 ): Promise<void> {
   try {
-    const renewed = await inTurn(needs, network, turn => needs.hasher.hash(turn, password))
+    const renewed = await inTurn(needs, { network }, turn => needs.hasher.hash(turn, password))
     await renewPassword(needs.database, account, renewed)
   } catch (error) {
     if (!(error instanceof AccountRefusal)) throw error

@@ -53,7 +53,7 @@ export async function createAccount(needs: CreateAccountNeeds, signUp: SignUp): 
   const { email, password } = judge(signUp, needs.policy)
   const countedBy = { sign_up_by_network: [signUp.network] }
   needs.attempts.refuseKnownBlocked(countedBy)
-  const { attempt, hashed } = await inTurn(needs, signUp.network, async turn => {
+  const { attempt, hashed } = await inTurn(needs, { network: signUp.network }, async turn => {
     const attempt = await needs.attempts.count(countedBy)
     return { attempt, hashed: await attempt.make(() => needs.hasher.hash(turn, password)) }
   })

@@ -1,5 +1,5 @@
 import { OverloadedError } from '../passwords/fair-lanes.ts'
-import type { HashingLanes, Turn } from '../passwords/hashing-lanes.ts'
+import type { Asker, HashingLanes, Turn } from '../passwords/hashing-lanes.ts'
 import type { PasswordHasher, Verification } from '../passwords/password-hasher.ts'
 import { type NormalizedPassword, normalizePassword } from '../passwords/password-policy.ts'
 import type { Account } from './account-store.ts'
@@ -11,16 +11,15 @@ export type PasswordNeeds = { hasher: PasswordHasher; lanes: Pick<HashingLanes, 
  * Makes an attempt that hashes a password once its turn has come. What it asks the database first belongs into it, so
  * that it costs nothing when there is no place.
  *
- * @param network where the request comes from; see `networkOf`
  * @throws Refusal `overloaded`
  */
 export async function inTurn<Result>(
   { lanes }: PasswordNeeds,
-  network: string,
+  asker: Asker,
   attempt: (turn: Turn) => Promise<Result>,
 ): Promise<Result> {
   try {
-    return await lanes.run(network, attempt)
+    return await lanes.run(asker, attempt)
   } catch (error) {
     if (error instanceof OverloadedError)
       throw new AccountRefusal('overloaded', { retryAfter: error.retryAfterSeconds })

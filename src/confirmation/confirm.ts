@@ -116,7 +116,7 @@ async function proveSignUp(needs: ConfirmNeeds, account: Account, request: Confi
     throw new ConfirmationRefusal('proof_wrong')
   }
   needs.attempts.refuseKnownBlocked(countedBy)
-  const { attempt, matches } = await inTurn(needs, network, async turn => {
+  const { attempt, matches } = await inTurn(needs, { network }, async turn => {
     const attempt = await needs.attempts.count(countedBy)
     return { attempt, ...(await attempt.make(() => verifyPassword(needs, turn, account, password!))) }
   })

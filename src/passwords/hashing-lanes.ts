@@ -4,10 +4,17 @@ import { FairLanes } from './fair-lanes.ts'
 // argon2 runs on libuv's pool: four threads, whatever the machine. One is left to files and name look-ups, which
 // would otherwise wait for hashes, and more lanes than threads would make nothing faster.
 const MOST_DEFAULT_LANES = 3
-const DEFAULT_CAPACITY = 64 // waiting, in all networks together
+const DEFAULT_CAPACITY = 64 // waiting, in all networks together, and as many on devices that are known
 const AHEAD = 1 // attempts that may ask the database while the lanes hash, so that no lane is ever idle
 const LONGEST_WAIT = 10_000 // milliseconds; a full queue is hashed in a tenth of it, unless the database keeps it waiting
 const EVERYBODY = '' // whoever has a turn goes in the order of coming
+
+/** Who makes an attempt. */
+export type Asker =
+  /** A stranger, who takes a share of that network, as the rate limits tell networks apart (IPv6 by /64). */
+  | { network: string }
+  /** Somebody on a device that this account was signed in from before, who takes a share of the account. */
+  | { knownAs: string }
 
 /** What an attempt that has its turn may do. */
 export type Turn = {
@@ -19,6 +26,9 @@ export type Turn = {
  * Lets only so many password hashes run at once, and only so many attempts be on the way to one, so that a flood of
  * sign-ins takes neither the machine's memory nor the cores and threads that all else needs, nor the database. An
  * attempt waits for its turn before it asks the database anything: a thousand that arrive at once cost nothing until then.
+ *
+ * Those on devices that are known wait in a line of their own: strangers from more networks than there are places keep
+ * other strangers out, but not them.
  */
 export class HashingLanes {
   /** How many hashes run at once at the most. */
@@ -29,7 +39,7 @@ export class HashingLanes {
   /**
    * @param options.lanes by default all cores but one, 1 to 3; more help only a process with more than libuv's four
    * threads (`UV_THREADPOOL_SIZE`)
-   * @param options.capacity how many can wait for their turn, 64 by default
+   * @param options.capacity how many can wait in each line, 64 by default
    */
   constructor(options: { lanes?: number; capacity?: number } = {}) {
     const { lanes = Math.max(1, Math.min(availableParallelism() - 1, MOST_DEFAULT_LANES)) } = options
@@ -63,18 +73,18 @@ export class HashingLanes {
   }
 
   /**
-   * Makes an attempt as soon as its network's turn has come.
+   * Makes an attempt as soon as its turn has come.
    *
-   * @param network whose share of the queue it takes, as the rate limits tell networks apart (IPv6 by /64)
-   * @param signal drops the attempt while it waits, for a client that has gone
    * @returns what the attempt returns
-   * @throws {OverloadedError} when there is no place, when another network takes the place, after 10 seconds without a turn, after
+   * @throws {OverloadedError} when there is no place, when another asker takes the place, after 10 seconds without a turn, after
    *   {@link close}
-   * @throws the signal's reason, or whatever the attempt throws
+   * @throws whatever the attempt throws
    */
-  run<T>(network: string, attempt: (turn: Turn) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(asker: Asker, attempt: (turn: Turn) => Promise<T>): Promise<T> {
     const turn: Turn = { hash: hashing => this.#hashes.run(EVERYBODY, hashing) }
-    return this.#turns.run(network, () => attempt(turn), signal)
+    const work = () => attempt(turn)
+    if ('knownAs' in asker) return this.#turns.run(asker.knownAs, work, { line: 'known' })
+    return this.#turns.run(asker.network, work)
   }
 
   /** Refuses what waits and whatever comes from now on. What has its turn goes on to its end. */

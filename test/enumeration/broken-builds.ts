@@ -81,7 +81,7 @@ export const BUILDS: Record<string, Broken[]> = {
         find: "  if (!account || !matches) throw await fail('invalid_credentials')",
         replace: `  const { findNewestAccount } = await import('./account-store.ts')
           const newest = account ? undefined : await findNewestAccount(database, email)
-          if (newest && (await inTurn(needs, network, turn => verifyPassword(needs, turn, newest, password))).matches)
+          if (newest && (await inTurn(needs, { network }, turn => verifyPassword(needs, turn, newest, password))).matches)
             throw new AccountRefusal('account_disabled')
           if (!account || !matches) throw await fail('invalid_credentials')`,
       },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
-import { FairLanes, type FairLanesOptions, OverloadedError } from '../../src/passwords/fair-lanes.ts'
+import { FairLanes, type FairLanesOptions, type Line, OverloadedError } from '../../src/passwords/fair-lanes.ts'
 
 /** Work that goes on until it is told to end, and tells the order in which its pieces began. */
 function workshop({ capacity = 64, ...options }: Pick<FairLanesOptions, 'lanes'> & Partial<FairLanesOptions>) {
@@ -9,15 +9,15 @@ function workshop({ capacity = 64, ...options }: Pick<FairLanesOptions, 'lanes'>
   const begun: string[] = []
   const endings = new Map<string, PromiseWithResolvers<string>>()
 
-  /** Asks for a piece of work named by its network and a number; what becomes of it is told by `outcome`. */
-  function ask(name: string, signal?: AbortSignal): { outcome: Promise<unknown> } {
+  /** Asks for a piece of work named by its share and a number; what becomes of it is told by `outcome`. */
+  function ask(name: string, signal?: AbortSignal, line: Line = 'strangers'): { outcome: Promise<unknown> } {
     const ending = Promise.withResolvers<string>()
     endings.set(name, ending)
     const work = () => {
       begun.push(name)
       return ending.promise
     }
-    return { outcome: lanes.run(name.slice(0, 1), work, signal).catch(error => error) }
+    return { outcome: lanes.run(name.slice(0, 1), work, { line, ...(signal && { signal }) }).catch(error => error) }
   }
 
   async function end(name: string): Promise<void> {
@@ -78,6 +78,18 @@ test('in a full queue another network displaces the newest of the flood, which i
   assert.deepEqual([lanes.waiting, lanes.refused], [3, 1])
   for (const name of ['a0', 'b0', 'a1', 'a2']) await end(name)
   assert.deepEqual(begun, ['a0', 'b0', 'a1', 'a2'])
+})
+
+test('a full line of strangers neither keeps those out who are known nor makes them wait for more than one of it', async () => {
+  const { lanes, begun, ask, end } = workshop({ lanes: 1, capacity: 3 })
+  const known = (name: string) => ask(name, undefined, 'known')
+  ask('a0')
+  for (const name of ['b0', 'c0', 'd0']) ask(name)
+  assert.ok((await ask('e0').outcome) instanceof OverloadedError)
+  for (const name of ['x0', 'x1', 'y0']) known(name)
+  assert.equal(lanes.waiting, 6)
+  for (const name of ['a0', 'x0', 'b0', 'y0', 'c0', 'x1', 'd0']) await end(name)
+  assert.deepEqual(begun, ['a0', 'x0', 'b0', 'y0', 'c0', 'x1', 'd0'])
 })
 
 test('in a full queue the flooding network itself is refused at once', async () => {

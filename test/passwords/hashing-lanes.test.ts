@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { OverloadedError } from '../../src/passwords/fair-lanes.ts'
 import { HashingLanes } from '../../src/passwords/hashing-lanes.ts'
 
-const NETWORK = '192.0.2.1'
+const STRANGER = { network: '192.0.2.1' }
 
 // All that follows from a promise happens in microtasks, which are over when the event loop turns.
 const settled = () => new Promise(resolve => setImmediate(resolve))
@@ -14,7 +14,7 @@ function attemptsIn(lanes: HashingLanes) {
   const counted = { begun: 0, hashing: 0 }
   const hashes: PromiseWithResolvers<void>[] = []
   const attempt = () =>
-    lanes.run(NETWORK, async turn => {
+    lanes.run(STRANGER, async turn => {
       counted.begun++
       await turn.hash(() => {
         counted.hashing++
@@ -61,19 +61,22 @@ test('64 attempts wait by default, and the next one is refused [R31]', async () 
 
 test('an attempt that ends without a hash passes its turn on', async () => {
   const lanes = new HashingLanes({ lanes: 1, capacity: 3 })
-  const limited = Array.from({ length: 5 }, () => lanes.run(NETWORK, () => Promise.reject(new Error('too many'))))
+  const limited = Array.from({ length: 5 }, () => lanes.run(STRANGER, () => Promise.reject(new Error('too many'))))
   for (const outcome of await Promise.allSettled(limited)) assert.equal(outcome.status, 'rejected')
   assert.deepEqual([lanes.started, lanes.waiting, lanes.refused], [0, 0, 0])
 })
 
-test('a client that has gone takes no turn', async () => {
-  const lanes = new HashingLanes()
-  const gone = AbortSignal.abort(new Error('the client has gone'))
-  await assert.rejects(
-    lanes.run(NETWORK, turn => turn.hash(async () => {}), gone),
-    /the client has gone/,
-  )
-  assert.equal(lanes.started, 0)
+test('strangers who take all places leave those of known devices [R37]', async () => {
+  const lanes = new HashingLanes({ lanes: 1, capacity: 2 })
+  const { attempt, endOne } = attemptsIn(lanes)
+  const strangers = Array.from({ length: 4 }, attempt)
+  await settled()
+  await assert.rejects(attempt(), OverloadedError)
+  const known = lanes.run({ knownAs: 'an account' }, turn => turn.hash(async () => 'in'))
+  for (let ended = 0; ended < 2; ended++) await endOne()
+  assert.equal(await known, 'in')
+  for (let ended = 2; ended < 4; ended++) await endOne()
+  await Promise.all(strangers)
 })
 
 test('closing lets the attempt that has its turn hash to the end, and refuses what waits', async () => {
