@@ -11,7 +11,7 @@ import { readEvidence } from './database-rows.ts'
 import { History, keepEvidence } from './history.ts'
 import { type Judgement, judge } from './judge.ts'
 import { type CollectedMail, mailCollected } from './mail.ts'
-import { ENVIRONMENT, type Running, Services } from './stage.ts'
+import { ENVIRONMENT, LONGEST_WAIT, type Running, Services } from './stage.ts'
 
 /** A data directory that stays, while the service with its database and its mailbox comes and goes. */
 export type EmbeddedStage = AsyncDisposable & {
@@ -21,7 +21,6 @@ export type EmbeddedStage = AsyncDisposable & {
   settle(meanwhile: (running: Running) => Promise<void>): Promise<Judgement & { isSchemaIntact: boolean }>
 }
 
-const LONGEST_SETTLING = 240_000 // milliseconds
 const LONGEST_QUIET = 5_000 // milliseconds; what is not sent by then waits for a retry, and gets another start
 
 const SCHEMA = join(import.meta.dirname, '../../../schema.sql')
@@ -55,7 +54,7 @@ export async function openEmbeddedStage(options: { directory: string; name: stri
     async settle(meanwhile) {
       const running = await start()
       await meanwhile(running)
-      const deadline = Date.now() + LONGEST_SETTLING
+      const deadline = Date.now() + LONGEST_WAIT
       let rows = await finish(running)
       while (rows.waiting > 0 && Date.now() < deadline) rows = await finish(await start())
       await (await start()).process.kill('SIGTERM') // it collects the last letters

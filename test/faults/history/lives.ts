@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Alteration } from '../../support/altered-source.ts'
 import { actThrough, type Client, type Life, type Regular } from './clients.ts'
-import type { Running, Stage } from './stage.ts'
+import { LONGEST_WAIT, type Running, type Stage } from './stage.ts'
 
 export type Death = {
   /** Whether it was killed; otherwise it ended by itself. */
@@ -11,9 +11,6 @@ export type Death = {
   /** What it printed. */
   output: string
 }
-
-/** Milliseconds; a letter that was interrupted comes after some 17 s, and somebody may wait for it. */
-const LONGEST_WAIT = 120_000
 
 /** Lets each regular go on where it was, until it has exchanged twice more. */
 export async function exchangesGoOn(regulars: readonly Regular[], { url }: Pick<Running, 'url'>): Promise<void> {

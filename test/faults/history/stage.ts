@@ -28,7 +28,11 @@ export type Stage = AsyncDisposable & {
 export const ENVIRONMENT = { AUTH_RATE_LIMITS: 'off' }
 
 /** Longer than the lease of a message (10 s), its supervision (5 s) and the pauses after several interruptions. */
-const LONGEST_SETTLING = 240_000 // milliseconds
+/**
+ * Milliseconds. Somebody may wait for a letter, and one that was interrupted by kill after kill comes after the longest
+ * pause between two tries, which is 5 minutes.
+ */
+export const LONGEST_WAIT = 420_000
 
 /** @param name what the files of the history and of the evidence begin with */
 export async function openStage(options: { postgresUrl: string; directory: string; name: string }): Promise<Stage> {
@@ -57,7 +61,7 @@ export async function openStage(options: { postgresUrl: string; directory: strin
       const running = await services.start()
       await meanwhile(running)
       await using client = await connect(database.url)
-      for (const deadline = Date.now() + LONGEST_SETTLING; Date.now() < deadline; await pause(100))
+      for (const deadline = Date.now() + LONGEST_WAIT; Date.now() < deadline; await pause(100))
         if ((await countWaiting(client.query)) === 0) break
       await running.process.kill('SIGTERM')
       const letters = await mail.all()
