@@ -21,6 +21,7 @@ export type EmbeddedStage = AsyncDisposable & {
   settle(meanwhile: (running: Running) => Promise<void>): Promise<Judgement & { isSchemaIntact: boolean }>
 }
 
+const BETWEEN_COLLECTIONS = 100 // milliseconds, in which fewer letters come than the mailbox lists
 const LONGEST_QUIET = 5_000 // milliseconds; what is not sent by then waits for a retry, and gets another start
 
 const SCHEMA = join(import.meta.dirname, '../../../schema.sql')
@@ -53,7 +54,7 @@ export async function openEmbeddedStage(options: { directory: string; name: stri
     start,
     async settle(meanwhile) {
       const running = await start()
-      await meanwhile(running)
+      await collectingAllTheTime(mail, origin, () => meanwhile(running))
       const deadline = Date.now() + LONGEST_WAIT
       let rows = await finish(running)
       while (rows.waiting > 0 && Date.now() < deadline) rows = await finish(await start())
@@ -66,10 +67,28 @@ export async function openEmbeddedStage(options: { directory: string; name: stri
   }
 }
 
+/** Collects letters while something else goes on: after many kills, hundreds come within seconds. */
+async function collectingAllTheTime(mail: CollectedMail, url: string, work: () => Promise<void>): Promise<void> {
+  let isOver = false
+  const collect = async () => {
+    while (!isOver) {
+      await mail.collect(url)
+      await pause(BETWEEN_COLLECTIONS)
+    }
+  }
+  const collected = collect()
+  try {
+    await work()
+  } finally {
+    isOver = true
+    await collected
+  }
+}
+
 /** Waits until no letter has come for a while. */
 async function untilQuiet(mail: CollectedMail, url: string): Promise<void> {
   let count = -1
-  for (let last = Date.now(); Date.now() - last < LONGEST_QUIET; await pause(250)) {
+  for (let last = Date.now(); Date.now() - last < LONGEST_QUIET; await pause(BETWEEN_COLLECTIONS)) {
     await mail.collect(url)
     const { length } = await mail.all()
     if (length !== count) last = Date.now()
