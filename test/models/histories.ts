@@ -15,6 +15,7 @@ import { type World, worldInProcess, worldThatCrashes } from './world.ts'
 const LONGEST_HISTORY = 70 // commands, of which some make no sense where they stand and are left out
 const START_SIGNED_IN = 3 // of 4 histories, so that most have sessions early
 const BUNCH = 20 // histories that fast-check is given at once; each bunch can fail and be shrunk for itself
+const WORLDS_THAT_CRASH = 4 // at once: most of the time they wait for letters that a kill interrupted
 const MOST_FAULTS = 3 // after which no more are looked for
 const LONGEST_SHRINKING = 20_000 // milliseconds
 
@@ -40,7 +41,7 @@ export const historiesWithCrashes: Experiment = {
   command: 'prove',
   proves: PROVES,
   trials: { short: 3, full: 500 },
-  run: trial => run(trial, { worlds: [worldThatCrashes, worldThatCrashes], crashes: true }),
+  run: trial => run(trial, { worlds: Array(WORLDS_THAT_CRASH).fill(worldThatCrashes), crashes: true }),
 }
 
 /** @param alterations of the service, which is to be found out; what finds it is not shrunk */
