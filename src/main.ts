@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=25
+import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { readConfig } from './config.ts'
 import { helpText } from './help.ts'
@@ -30,6 +31,7 @@ async function serve(): Promise<void> {
   const service = await startService(config, { logger })
   stopWhenTold(service, logger)
   print(startMessage(config, service))
+  flushCompileCache() // by itself it is written at the end alone, which a process that is killed does not see
 }
 
 async function migrateAlone(): Promise<void> {
