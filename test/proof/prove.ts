@@ -2,7 +2,7 @@
  * Tries what the service promises, in full, and writes docs/proof.md from what comes of it. Nothing else should run on
  * the machine.
  *
- *   npm run prove                         what takes minutes: all of it in less than 45 on 2 cores
+ *   npm run prove                         what takes minutes: all of it in about an hour on 2 cores
  *   npm run prove:long                    what takes longer
  *   npm run prove -- F1 F6                these experiments alone, of either kind
  *   npm run prove -- F6 --trials 50       in part, to try it out; what comes of it is shown, and kept with --store only
