@@ -96,6 +96,7 @@ export function findingsOf(report: MutationReport): Findings {
     ],
     remarks: [
       'By Stryker, with the tests of these parts and the stories, on PostgreSQL; a change that makes a test hang counts as noticed.',
+      'A change whose code and tests are as they were in the run before, in the same folder, keeps its result from then.',
       ...survivors.map(
         ({ file, line, found, replacement }) => `Not noticed: ${file}:${line} ${code(found)} → ${code(replacement)}`,
       ),
