@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import { hash as argon2Hash, verify as argon2Verify, hashSync, type Options, parseOptions } from '@node-rs/argon2'
 import type { Turn } from './hashing-lanes.ts'
 import { NORMALIZATION_VERSION, type NormalizedPassword } from './password-policy.ts'
@@ -30,8 +30,8 @@ export type PasswordRecord = {
 
 /** The keys that passwords are peppered with, 32 bytes each: that of new hashes, and those of older ones. */
 export type Peppers = {
-  current: { id: string; key: Buffer }
-  byId(id: string): Buffer | undefined
+  current: { id: string; key: KeyObject }
+  byId(id: string): KeyObject | undefined
 }
 
 /** What verifying found; `outdated` says that the matching password should be hashed anew. */
@@ -72,10 +72,11 @@ export function createPasswordHasher({
   parameters?: HashParameters
 }): PasswordHasher {
   const { current } = peppers
-  if (current.key.length !== PEPPER_BYTES) {
-    throw new Error(`the pepper "${current.id}" must be of ${PEPPER_BYTES} bytes, found ${current.key.length}`)
+  const pepper = current.key.export()
+  if (pepper.length !== PEPPER_BYTES) {
+    throw new Error(`the pepper "${current.id}" must be of ${PEPPER_BYTES} bytes, found ${pepper.length}`)
   }
-  const options: Options = { ...parameters, secret: current.key }
+  const options: Options = { ...parameters, secret: pepper }
   const nobody = recordOf(hashSync(randomBytes(32), options))
 
   function recordOf(phc: string): PasswordRecord {
@@ -83,9 +84,9 @@ export function createPasswordHasher({
   }
 
   function pepperOf(record: PasswordRecord): Buffer {
-    if (record.pepper === current.id) return current.key
+    if (record.pepper === current.id) return pepper
     const key = peppers.byId(record.pepper)
-    if (key) return key
+    if (key) return key.export()
     throw new Error(
       `Needed: the secret key "${record.pepper}", which a stored password was made with\n` +
         `Found:  secret keys without it, "${current.id}" the first\n` +

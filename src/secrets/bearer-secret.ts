@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { PurposeKeys } from './key-ring.ts'
 
@@ -52,7 +52,7 @@ export class BearerSecret {
     return isGenuine && bytes.readUInt32BE(body.length) === crc32(body, crc32(this.#prefix + id)) ? payload : undefined
   }
 
-  #mac(payload: Buffer, key: Buffer): Buffer {
+  #mac(payload: Buffer, key: KeyObject): Buffer {
     return createHmac('sha256', key).update(payload).digest().subarray(0, this.#macBytes)
   }
 }

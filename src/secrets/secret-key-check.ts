@@ -75,5 +75,5 @@ async function forgetUnlessNeeded(
 }
 
 function checkValueOf(keys: KeyRing, id: string): Buffer {
-  return createHash('sha256').update(keys.for('check').byId(id)!).digest()
+  return createHash('sha256').update(keys.for('check').byId(id)!.export()).digest()
 }

@@ -6,7 +6,7 @@ import { answerOAuthError, GRANT_REFUSALS, OAuthError, OAuthErrorSchema } from '
 import type { Sessions } from './sessions.ts'
 
 export type SessionRoutesNeeds = {
-  sessions: Sessions
+  sessions: Pick<Sessions, 'exchange' | 'revoke'>
   /** The one public client. */
   clientId: string
   isUnavailable(error: unknown): boolean

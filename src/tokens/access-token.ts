@@ -14,7 +14,7 @@ export type AccessTokenSubject = {
 }
 
 export type AccessTokensOptions = {
-  keys: SigningKeys
+  keys: Pick<SigningKeys, 'current' | 'verification' | 'algorithms'>
   /** The public URL: `iss`. */
   issuer: () => string
   audience: () => string

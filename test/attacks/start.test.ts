@@ -42,7 +42,7 @@ describe('a secret key', () => {
     await using one = await emptyDirectory()
     await using other = await emptyDirectory()
     const made = [one, other].map(({ path }) =>
-      secretKeyOf(path, { isNew: true }).for('check').current.key.toString('hex'),
+      secretKeyOf(path, { isNew: true }).for('check').current.key.export().toString('hex'),
     )
     assert.notEqual(made[0], made[1])
   })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createSecretKey } from 'node:crypto'
 import { test } from 'node:test'
 import { verify as argon2Verify } from '@node-rs/argon2'
 import type { Turn } from '../../src/passwords/hashing-lanes.ts'
@@ -17,8 +18,8 @@ import {
 const AT_ONCE: Turn = { hash: hashing => hashing() }
 const CHEAP: HashParameters = { memoryCost: 8, timeCost: 1, parallelism: 1 }
 const keys = new Map([
-  ['1', Buffer.alloc(32, 1)],
-  ['2', Buffer.alloc(32, 2)],
+  ['1', createSecretKey(Buffer.alloc(32, 1))],
+  ['2', createSecretKey(Buffer.alloc(32, 2))],
 ])
 
 /** Peppers of these ids; `byId` need not know the current one. */
@@ -186,6 +187,6 @@ test('a record that argon2id did not make is a fault, and the fault does not sho
 })
 
 test('a pepper of another length than 32 bytes is refused before anything is hashed with it', () => {
-  const peppers = { current: { id: '1', key: Buffer.alloc(16) }, byId: () => undefined }
+  const peppers = { current: { id: '1', key: createSecretKey(Buffer.alloc(16)) }, byId: () => undefined }
   assert.throws(() => createPasswordHasher({ peppers, parameters: CHEAP }), /32 bytes/)
 })
