@@ -22,6 +22,8 @@ const MUTATED = [
     .sort(),
 ]
 
+// The tests that judge it are named in stryker.config.json, in the order in which they are tried: quick ones first.
+
 /** Changes the code in small ways, one at a time, to see whether a test notices. */
 export const mutation: Experiment = {
   id: 'F19',
