@@ -1,28 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
 import { type MutationReport, readMutants } from './mutants.ts'
+import { PARTS, type Part } from './parts.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const STRYKER = join(import.meta.dirname, 'stryker')
 const INSTALLED = join(ROOT, 'build/mutation') // not in node_modules: few who work on the service need it
-const REPORT = join(ROOT, 'build/stryker-report.json')
 const NOTICED = 0.85 // of all changes, at least
-
-// Where a fault would let somebody in. Its trials are these files.
-const MUTATED = [
-  'src/sessions/refresh-token.ts',
-  'src/sessions/rotate.ts',
-  'src/email/address.ts',
-  ...globSync(['src/tokens/**/*.ts', 'src/confirmation/**/*.ts'], { cwd: ROOT })
-    .filter(file => !file.endsWith('letter-texts.ts')) // words
-    .sort(),
-]
-
-// The tests that judge it are named in stryker.config.json, in the order in which they are tried: quick ones first.
 
 /** Changes the code in small ways, one at a time, to see whether a test notices. */
 export const mutation: Experiment = {
@@ -30,16 +18,22 @@ export const mutation: Experiment = {
   title: 'Mutation of the code',
   claim: 'Of small changes to the code of tokens, confirmation and addresses, tests notice at least 85 %.',
   command: 'prove:long',
-  trials: { short: 1, full: MUTATED.length },
+  trials: { short: 1, full: PARTS.length },
   run: runMutation,
 }
 
 async function runMutation(trial: Trial): Promise<Findings> {
   install()
-  await runStryker(trial, MUTATED.slice(0, trial.trials))
-  copyFileSync(REPORT, join(trial.directory, 'mutation.json'))
-  return findingsOf(JSON.parse(readFileSync(REPORT, 'utf8')))
+  const reports: MutationReport[] = []
+  for (const [index, part] of PARTS.slice(0, trial.trials).entries()) {
+    await runStryker(trial, part, index)
+    copyFileSync(reportOf(part), join(trial.directory, `${part.name}.json`))
+    reports.push(JSON.parse(readFileSync(reportOf(part), 'utf8')))
+  }
+  return findingsOf({ files: Object.assign({}, ...reports.map(({ files }) => files)) })
 }
+
+const reportOf = ({ name }: Part) => join(INSTALLED, `${name}-report.json`)
 
 function install(): void {
   const wanted = readFileSync(join(STRYKER, 'package-lock.json'), 'utf8')
@@ -56,14 +50,14 @@ function install(): void {
   if (status !== 0) throw new Error(`Stryker could not be installed into build/mutation:\n${stdout}${stderr}`)
 }
 
-async function runStryker({ postgresUrl, progress }: Trial, files: string[]): Promise<void> {
+async function runStryker({ postgresUrl, progress }: Trial, part: Part, index: number): Promise<void> {
   const stryker = join(INSTALLED, 'node_modules/@stryker-mutator/core/bin/stryker.js')
-  const config = join(STRYKER, 'stryker.config.json')
-  const child = spawn(process.execPath, [stryker, 'run', config, '--mutate', files.join(',')], {
+  const child = spawn(process.execPath, [stryker, 'run', writeConfig(part)], {
     cwd: ROOT,
     env: {
       ...process.env,
       AUTH_TEST_POSTGRES: postgresUrl,
+      NODE_COMPILE_CACHE: join(INSTALLED, 'compiled'), // thousands of processes load the same files
       PATH: [dirname(process.execPath), process.env.PATH].join(delimiter), // its runner starts `node`
     },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -71,11 +65,25 @@ async function runStryker({ postgresUrl, progress }: Trial, files: string[]): Pr
   const printed: string[] = []
   createInterface({ input: child.stdout }).on('line', line => {
     printed.push(line)
-    const [, percent] = /Mutation testing\s+(\d+)%/.exec(line) ?? []
-    progress(Math.floor((Number(percent ?? 0) / 100) * files.length), line.slice(0, 80))
+    progress(index, `${part.name}: ${line.slice(0, 80)}`)
   })
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`Stryker ended with exit code ${code}:\n${printed.slice(-20).join('\n')}`)
+}
+
+/** @returns the file */
+function writeConfig(part: Part): string {
+  const common = JSON.parse(readFileSync(join(STRYKER, 'stryker.config.json'), 'utf8'))
+  const own = {
+    mutate: part.mutated,
+    tap: { ...common.tap, testFiles: part.tests },
+    jsonReporter: { fileName: reportOf(part) },
+    incrementalFile: join(INSTALLED, `${part.name}-incremental.json`),
+    eventReporter: { baseDir: join(INSTALLED, `${part.name}-events`) },
+  }
+  const file = join(INSTALLED, `${part.name}.json`)
+  writeFileSync(file, JSON.stringify({ ...common, ...own }, null, 2))
+  return file
 }
 
 /** What a report of Stryker says about the claim. */
