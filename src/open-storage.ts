@@ -83,7 +83,7 @@ async function openPostgres(url: string, opened: AsyncDisposableStack, logger: L
   const database = postgresDatabase(url, logger)
   opened.defer(() => database.destroy())
   await checkPostgres(database, url)
-  const refreshDatabase = postgresDatabase(url, logger, 1) // exchanges go in batches, one at a time
+  const refreshDatabase = postgresDatabase(url, logger, { connections: 1, isPrepared: true }) // one batch of exchanges at a time
   opened.defer(() => refreshDatabase.destroy())
   return { database, refreshDatabase, queueBackend: { postgresUrl: url } }
 }
