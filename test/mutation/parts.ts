@@ -24,9 +24,10 @@ export const PARTS: readonly Part[] = [
     name: 'tokens',
     mutated: ['src/sessions/refresh-token.ts', 'src/sessions/rotate.ts', ...filesOf('src/tokens/**/*.ts')],
     tests: [
-      ...['tokens/signing-keys', 'sessions/rotation', 'sessions/token-endpoint', 'attacks/tokens/issued-tokens'],
+      ...['tokens/signing-algorithms', 'tokens/access-token', 'tokens/signing-keys', 'sessions/rotation'],
+      ...['sessions/token-endpoint', 'attacks/tokens/issued-tokens'],
       ...['stories/sign-up-to-access-token', 'attacks/tokens/kinds', 'attacks/tokens/key-rotation', 'generated'],
-      ...['audit/events', 'attacks/tokens/verifier', 'operation/two-processes'],
+      ...['audit/events', 'attacks/tokens/verifier'],
     ],
   },
   {

@@ -51,6 +51,16 @@ for (const kind of DATABASES) {
       }
     })
 
+    test('a refresh token can be told by its prefix, so that scanners for secrets find it [R41]', async () => {
+      const refreshToken = await signIn(service, await confirmedAccount(service))
+      assert.match(refreshToken, /^authsvc_rt_[A-Za-z0-9]{1,16}\.[A-Za-z0-9_-]{56}$/)
+    })
+
+    test('verifiers keep the keys for 5 minutes (RFC 9111)', async () => {
+      const { headers } = await send(`${service.url}/.well-known/jwks.json`)
+      assert.equal(headers.get('cache-control'), 'public, max-age=300')
+    })
+
     test('a straggler of a burst goes on', async () => {
       const first = await signIn(service, await confirmedAccount(service))
       let current = first
