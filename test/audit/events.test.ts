@@ -8,6 +8,7 @@ import { deleteOldEvents } from '../../src/audit/audit-store.ts'
 import { EVENT_TYPES } from '../../src/audit/event-types.ts'
 import { deleteOutlived } from '../../src/housekeeping.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
+import { letterTokenOf } from '../support/genuine-secrets.ts'
 import {
   confirmedAccount,
   exchange,
@@ -48,6 +49,8 @@ for (const kind of DATABASES)
       while ((await eventsOf(service, email)).length < 2) await pause(10) // the letter is recorded after it was taken
       const confirm = (proof: object) =>
         send(`${service.url}/v1/confirmations`, { json: { token: tokenIn(letter!), ...proof } })
+      await confirm({}) // nothing was tried, so nothing failed
+      await confirm({ ticket, password: PASSWORD })
       await confirm({ password: 'not the right password' })
       await confirm({ ticket })
       await confirm({ ticket })
@@ -79,6 +82,24 @@ for (const kind of DATABASES)
       const ofSession = events.filter(({ session_id }) => session_id === session.id).map(({ type }) => type)
       assert.deepEqual(ofSession, ['sign_in.succeeded', 'session.revoked'])
       assert.equal(events.find(({ type }) => type === 'sign_in.succeeded')?.factor, 'pwd')
+    })
+
+    test('[R82] A confirmation tells which proof it was given, and which it was refused for', async () => {
+      await using service = await startTestService(kind)
+      const email = newAddress()
+      const overtaken = await signUp(service, { email })
+      const account = await signUp(service, { email })
+      const confirm = async ({ id }: { id: string }) =>
+        send(`${service.url}/v1/confirmations`, {
+          json: { token: await letterTokenOf(service, id), password: PASSWORD },
+        })
+      await confirm(account)
+      await confirm(overtaken)
+      const told = toldOf(await eventsOf(service, email)).filter(event => /confirm/.test(event))
+      assert.deepEqual(told, [
+        'account.confirmed success password',
+        'confirmation.failed failure confirmation_superseded',
+      ])
     })
 
     test('[R82] A theft of a refresh token is recorded once, and a refresh leaves no row', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import { deleteOutlived } from '../../src/housekeeping.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
+import { confirmedAtOnce, letterTokenOf } from '../support/genuine-secrets.ts'
 import {
   lettersTo,
   newAddress,
@@ -116,6 +118,23 @@ for (const kind of DATABASES) {
       })
     })
 
+    test('a sign-up that was overtaken stays so, also when the account that overtook it is gone', async () => {
+      const email = newAddress()
+      const { token, ticket } = await signedUpWithLetter(email)
+      const winner = await confirmedAtOnce(service, { email })
+      await sql`delete from account where id = ${winner.id}`.execute(service.service.database)
+      const overtaken = await confirm({ token, ticket })
+      assert.deepEqual([overtaken.status, overtaken.body.code], [409, 'confirmation_superseded'])
+    })
+
+    test('a sign-up that came after the confirmation of its address confirms nothing', async () => {
+      const { email } = await confirmedAtOnce(service)
+      const late = await signUp(service, { email })
+      const token = await letterTokenOf(service, late.id)
+      const refused = await confirm({ token, ticket: late.ticket })
+      assert.deepEqual([refused.status, refused.body.code], [409, 'confirmation_superseded'])
+    })
+
     test('a link is good for 24 hours from its sending, to the second [R10]', async () => {
       const { token, ticket } = await signedUpWithLetter()
       const { body } = await statusOf({ ticket })
@@ -181,6 +200,12 @@ for (const kind of DATABASES) {
         const { status, body } = await statusOf({ ticket: wrong })
         assert.deepEqual([status, body.code], [401, 'invalid_ticket'], wrong)
       }
+    })
+
+    test('a sign-up whose letter has not even been noted is queued', async () => {
+      const account = await signedUpWithLetter()
+      await sql`delete from confirmation_letter where account_id = ${account.id}`.execute(service.service.database)
+      assert.deepEqual((await statusOf(account)).body, { state: 'queued', sent_at: null, expires_at: null })
     })
 
     test('an account that nobody confirms is gone after 7 days, and signing up again works [R23]', async () => {
