@@ -35,7 +35,7 @@ export const PARTS: readonly Part[] = [
     mutated: filesOf('src/confirmation/*.ts'),
     tests: [
       ...['confirmation/confirming', 'stories/pre-hijacking', 'stories/equal-answers', 'audit/events', 'generated'],
-      ...['attacks/missing-proof', 'confirmation/messages'],
+      ...['attacks/missing-proof', 'limits/refusals', 'confirmation/messages'],
     ],
   },
   {
@@ -43,7 +43,7 @@ export const PARTS: readonly Part[] = [
     mutated: filesOf('src/confirmation/letters/*.ts').filter(file => !file.endsWith('letter-texts.ts')), // words
     tests: [
       ...['confirmation/confirming', 'confirmation/messages', 'stories/equal-answers', 'audit/events'],
-      ...['limits/letters', 'attacks/links', 'confirmation/giving-up'],
+      ...['limits/letters', 'confirmation/recording-sent', 'attacks/links', 'confirmation/giving-up'],
     ],
   },
 ].map(part => ({ ...part, tests: part.tests.map(name => `test/${name}.test.ts`) }))
