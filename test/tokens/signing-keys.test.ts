@@ -7,6 +7,7 @@ import { KeyRing } from '../../src/secrets/key-ring.ts'
 import type { Database } from '../../src/storage/database.ts'
 import { AccessTokens } from '../../src/tokens/access-token.ts'
 import type { SigningAlgorithm } from '../../src/tokens/signing-algorithms.ts'
+import { countSigningKeysSealedWith } from '../../src/tokens/signing-key-store.ts'
 import { SigningKeys } from '../../src/tokens/signing-keys.ts'
 import { DATABASES, freezeClock, type OpenedDatabase, openTestDatabase } from '../support/database.ts'
 
@@ -196,10 +197,30 @@ for (const kind of DATABASES) {
       assert.ok(await tokens.verify(before), 'what the old one signed still verifies')
     })
 
+    test('while the next key waits for its hour, nothing is rotated again', async () => {
+      const first = (await open('ES256')).current.id
+      const [scheduled] = [await open('EdDSA'), await open('EdDSA')]
+      assert.equal(scheduled.current.id, first)
+      assert.equal(published(scheduled).length, 3, 'the one that signs, the one that waits and the next')
+      await at(15 * MINUTE)
+      await scheduled.maintain()
+      assert.equal(scheduled.current.algorithm, 'EdDSA')
+      assert.equal(published(scheduled).length, 3, 'the one of before stays for what it signed')
+    })
+
+    test('a sealed key in the place of another does not open [R62]', async () => {
+      await open()
+      await sql`update signing_key one set sealed_private_key = other.sealed_private_key
+        from signing_key other where one.id <> other.id`.execute(database)
+      await assert.rejects(open())
+    })
+
     test('a new secret key in front reseals the keys, and the old one can go', async () => {
       const first = await open('ES256', key('k1'))
+      assert.equal(await countSigningKeysSealedWith(database, 'k1'), 2)
       const both = await open('ES256', `${key('k2')},${key('k1')}`)
       assert.equal(both.current.id, first.current.id)
+      assert.equal(await countSigningKeysSealedWith(database, 'k1'), 0)
       const alone = await open('ES256', key('k2'))
       assert.equal(alone.current.id, first.current.id)
       await assert.rejects(open('ES256', `k3:${randomBytes(32).toString('base64')}`), /secret key k2/)
