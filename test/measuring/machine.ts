@@ -23,7 +23,7 @@ export async function describeMachine(postgresVersion: string): Promise<[name: s
 
 function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
-  const sources = [':/src', ':/test', ':/migrations', ':/scripts', ':/package-lock.json']
+  const sources = [':/src', ':/test', ':/migrations', ':/scripts', ':/bench', ':/package-lock.json']
   const isChanged = git('status', '--porcelain', '--', ...sources) !== ''
   return `${git('rev-parse', '--short', 'HEAD')}${isChanged ? ', with changes that are not committed' : ''}`
 }

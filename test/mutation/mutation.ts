@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { installOwnPackages } from '../measuring/own-packages.ts'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
 import { type MutationReport, readMutants } from './mutants.ts'
 import { PARTS, type Part } from './parts.ts'
@@ -23,7 +24,7 @@ export const mutation: Experiment = {
 }
 
 async function runMutation(trial: Trial): Promise<Findings> {
-  install()
+  installOwnPackages(STRYKER, INSTALLED)
   const reports: MutationReport[] = []
   for (const [index, part] of PARTS.slice(0, trial.trials).entries()) {
     await runStryker(trial, part, index)
@@ -34,21 +35,6 @@ async function runMutation(trial: Trial): Promise<Findings> {
 }
 
 const reportOf = ({ name }: Part) => join(INSTALLED, `${name}-report.json`)
-
-function install(): void {
-  const wanted = readFileSync(join(STRYKER, 'package-lock.json'), 'utf8')
-  const lock = join(INSTALLED, 'package-lock.json')
-  const isInstalled = existsSync(join(INSTALLED, 'node_modules/.package-lock.json'))
-  if (isInstalled && existsSync(lock) && readFileSync(lock, 'utf8') === wanted) return
-  mkdirSync(INSTALLED, { recursive: true })
-  for (const file of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(STRYKER, file), join(INSTALLED, file))
-  const { status, stdout, stderr } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: INSTALLED,
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  })
-  if (status !== 0) throw new Error(`Stryker could not be installed into build/mutation:\n${stdout}${stderr}`)
-}
 
 async function runStryker({ postgresUrl, progress }: Trial, part: Part, index: number): Promise<void> {
   const stryker = join(INSTALLED, 'node_modules/@stryker-mutator/core/bin/stryker.js')

@@ -1,0 +1,23 @@
+import { flood } from './flood.ts'
+import { growth } from './growth.ts'
+import { letters } from './letters.ts'
+import type { Measurement } from './measurement.ts'
+import { memory } from './memory.ts'
+import { mixedDay } from './mixed-day.ts'
+import { people } from './people.ts'
+import { refreshes } from './refreshes.ts'
+import { start } from './start.ts'
+
+/** By the names that `npm run bench` takes, in the order of the document. */
+export const MEASUREMENTS = {
+  refreshes,
+  people,
+  'mixed-day': mixedDay,
+  flood,
+  growth,
+  letters,
+  start,
+  memory,
+} satisfies Record<string, Measurement>
+
+export type MeasurementName = keyof typeof MEASUREMENTS

@@ -1,0 +1,36 @@
+import { availableParallelism } from 'node:os'
+import { VERSION } from '../../../src/version.ts'
+import { SECRET_KEY } from '../../../test/support/service.ts'
+import type { Place, Running, Subject } from '../subject.ts'
+import { addPeople } from './people.ts'
+import { seedSessions } from './seeded-sessions.ts'
+import { startService } from './service-process.ts'
+
+/** This service, as one process on PostgreSQL. */
+export const authService: Subject = {
+  name: 'this service',
+  adapter: { name: 'auth-service' },
+  version: () => VERSION,
+  setUp:
+    'Defaults, apart from `AUTH_LOG_LEVEL=error`, a mail server that drops what it gets, and limits by network off. ' +
+    `Passwords are hashed in ${Math.max(1, availableParallelism() - 1)} lanes, as the number of cores has it.`,
+  start,
+}
+
+async function start({ databaseUrl, directory, smtpUrl }: Place): Promise<Running> {
+  const service = await startService({
+    AUTH_DATABASE_URL: databaseUrl,
+    AUTH_SECRET_KEY: SECRET_KEY,
+    AUTH_DATA_DIR: directory,
+    AUTH_SMTP_URL: smtpUrl,
+    AUTH_RATE_LIMITS: 'off',
+    AUTH_LOG_LEVEL: 'error',
+  })
+  return {
+    url: service.url,
+    pid: service.pid,
+    addPeople: count => addPeople({ url: service.url, databaseUrl }, count),
+    openSessions: count => seedSessions({ databaseUrl }, count),
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  }
+}

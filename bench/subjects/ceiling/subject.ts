@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import { v7 as uuidv7 } from 'uuid'
+import { KeyRing } from '../../../src/secrets/key-ring.ts'
+import { RefreshTokens } from '../../../src/sessions/refresh-token.ts'
+import { VERSION } from '../../../src/version.ts'
+import { SECRET_KEY } from '../../../test/support/service.ts'
+import { startServer } from '../server-process.ts'
+import type { Subject } from '../subject.ts'
+
+/** What refreshes could reach if a database took no time at all. */
+export const ceiling: Subject = {
+  name: 'ceiling',
+  adapter: { name: 'ceiling' },
+  version: () => VERSION,
+  setUp:
+    'The HTTP server, the parser of forms, the check of the refresh token and the signature of this service, and no ' +
+    'database: it believes every genuine token and forgets it.',
+  async start() {
+    const server = await startServer(join(import.meta.dirname, 'server.ts'), {})
+    return {
+      ...server,
+      addPeople: () => Promise.reject(new Error('Nobody signs in at the ceiling')),
+      openSessions: async count => Array.from({ length: count }, () => newToken()),
+    }
+  },
+}
+
+const tokens = new RefreshTokens(KeyRing.parse(SECRET_KEY).for('refresh-token'))
+const newToken = () => tokens.make({ sessionId: uuidv7(), generation: 1 })

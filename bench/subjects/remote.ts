@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import type { Adapter, Credential, Person } from '../adapters/adapter.ts'
+import { type AdapterChoice, adapterOf } from '../adapters/by-name.ts'
+import { Connection } from '../load/connection.ts'
+import type { Subject } from './subject.ts'
+
+export type RemoteServer = {
+  adapter: AdapterChoice
+  url: string
+  /** A file with one credential a line, for services where none can be had by one request. */
+  credentialsFile: string | undefined
+}
+
+/** A server that somebody else started, at a URL. */
+export function remoteSubject({ adapter: choice, url, credentialsFile }: RemoteServer): Subject {
+  const adapter = adapterOf(choice)
+  return {
+    name: adapter.name,
+    adapter: choice,
+    version: () => 'as it runs there',
+    setUp: `At ${new URL(url).host}, by whoever runs it; its refresh ${adapter.refreshDoes}.`,
+    isRemote: true,
+    async start() {
+      return {
+        url,
+        addPeople: count => addPeople(adapter, url, count),
+        openSessions: count =>
+          credentialsFile === undefined ? signInOften(adapter, url, count) : credentialsIn(credentialsFile, count),
+        [Symbol.asyncDispose]: async () => {},
+      }
+    },
+  }
+}
+
+async function addPeople({ name, signUp }: Adapter, url: string, count: number): Promise<Person[]> {
+  if (!signUp) throw new Error(`${name} makes no account in one request: people cannot be added from here`)
+  await using connection = new Connection(url)
+  const people = Array.from({ length: count }, (_, index) => ({
+    email: `bench-${Date.now()}-${index}@example.com`,
+    password: 'a long enough passphrase',
+  }))
+  for (const person of people) signUp.read(await connection.send(signUp.ask(person)))
+  return people
+}
+
+async function signInOften(adapter: Adapter, url: string, count: number): Promise<Credential[]> {
+  const { name, signIn } = adapter
+  if (!signIn) throw new Error(`${name} begins no session in one request: name a file with --credentials`)
+  await using connection = new Connection(url)
+  const credentials: Credential[] = []
+  for (const person of await addPeople(adapter, url, count))
+    credentials.push(signIn.read(await connection.send(signIn.ask(person))))
+  return credentials
+}
+
+async function credentialsIn(file: string, count: number): Promise<Credential[]> {
+  const credentials = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  if (credentials.length < count)
+    throw new Error(`Needed: ${count} credentials, one a line, in ${file}\nFound:  ${credentials.length}`)
+  return credentials.slice(0, count)
+}

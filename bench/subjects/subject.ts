@@ -1,0 +1,37 @@
+import type { Credential, Person } from '../adapters/adapter.ts'
+import type { AdapterChoice } from '../adapters/by-name.ts'
+
+/** A service that is measured. */
+export type Subject = {
+  /** As the tables name it. */
+  name: string
+  adapter: AdapterChoice
+  /** Of its package, as installed. */
+  version(): string
+  /** How it is set up, where that differs from its defaults; sentences for the document. */
+  setUp: string
+  /** Whether it runs elsewhere, so that neither its processor time nor its database can be looked at. */
+  isRemote?: true
+  /** Starts it as one process, on an empty database of its own. @throws with what it printed, when it does not answer */
+  start(place: Place): Promise<Running>
+}
+
+export type Place = {
+  /** An empty database on the server that all subjects share. */
+  databaseUrl: string
+  /** For files of its own. */
+  directory: string
+  /** A mail server that drops what it gets. */
+  smtpUrl: string
+}
+
+export type Running = AsyncDisposable & {
+  /** Origin, without a slash at its end. */
+  url: string
+  /** Of its process; absent where it runs on another machine. */
+  pid?: number
+  /** Makes people who can sign in, before anything is measured. */
+  addPeople(count: number): Promise<Person[]>
+  /** Begins sessions, before anything is measured; it may write to the database directly. */
+  openSessions(count: number): Promise<Credential[]>
+}
