@@ -1,6 +1,6 @@
+import { type SessionTable, sessionTable } from '../../test/measuring/session-table.ts'
 import type { Measured } from '../load/recorder.ts'
 import { sendLoad } from '../load/send-load.ts'
-import { type SessionTable, sessionTable } from '../meters/session-table.ts'
 import { drawCredentials, fillWithSessions } from '../subjects/auth-service/many-sessions.ts'
 import { started } from './in-turn.ts'
 import { type Aim, type Bench, type Figures, judge, type Measurement } from './measurement.ts'
@@ -47,7 +47,7 @@ async function measureSize(url: string, databaseUrl: string, sessions: number, b
   })
   const refreshes = kinds.refresh!
   bench.say(`${sessions.toLocaleString('en')} sessions: ${refreshes.rate.toFixed(0)} refreshes/s`)
-  return { sessions, refreshes, before, after: await sessionTable(databaseUrl) }
+  return { sessions, refreshes, before, after: await sessionTable(databaseUrl, before.updates + refreshes.count) }
 }
 
 type Rotated = { rotations: number; before: SessionTable; after: SessionTable }
@@ -72,7 +72,7 @@ async function measureRotations(url: string, databaseUrl: string, bench: Bench):
     rotations += result.kinds.refresh!.count
     bench.say(`${rotations.toLocaleString('en')} of ${wanted.toLocaleString('en')} rotations`)
   }
-  return { rotations, before, after: await sessionTable(databaseUrl) }
+  return { rotations, before, after: await sessionTable(databaseUrl, before.updates + rotations) }
 }
 
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`

@@ -101,6 +101,11 @@ for (const kind of DATABASES) {
         const answer = await confirm(json)
         assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(json).slice(0, 99))
       }
+      const { body } = await confirm({ token, ticket, password: PASSWORD })
+      assert.deepEqual(
+        body.errors.map(({ pointer, code }: { pointer: string; code: string }) => `${pointer} ${code}`),
+        ['/password not_allowed'],
+      )
       assert.equal((await statusOf({ ticket })).body.state, 'sent', 'none of it has confirmed anything')
     })
 

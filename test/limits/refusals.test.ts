@@ -183,6 +183,19 @@ describe('the limits of attempts', () => {
     assert.equal((await confirmWith({ ticket: own.ticket })).status, 200, 'a genuine ticket is no guess')
   })
 
+  test('The right password makes up for wrong proofs before it', async () => {
+    await using service = await startTestService(kind)
+    const account = await signUp(service)
+    const token = tokenIn((await lettersTo(service, account.email))[0]!)
+    const statusWith = async (password: string) =>
+      (await send(`${service.url}/v1/confirmations`, { json: { token, password } })).status
+    for (let round = 0; round < 2; round++) {
+      for (let count = 1; count < LIMITS.proof_by_account.burst; count++)
+        assert.equal(await statusWith('not the right password'), 403)
+      assert.equal(await statusWith(account.password), 200)
+    }
+  })
+
   test('Tickets and tokens that are guessed are limited by network, and genuine ones are not', async () => {
     await using service = await startTestService(kind, { env: ON })
     const { url } = service

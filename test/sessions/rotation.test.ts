@@ -294,6 +294,19 @@ for (const kind of DATABASES) {
       assert.equal(await show(3), refused('reused', 3))
     })
 
+    test('sessions that refresh while a batch is on its way share the statement after it', async () => {
+      const sessions: Awaited<ReturnType<typeof session>>[] = []
+      while (sessions.length < 30) sessions.push(await session())
+      const sizes: number[] = []
+      const batches = new RotationBatches(presented => {
+        sizes.push(presented.length)
+        return rotate(database, presented, SETTINGS)
+      })
+      const rotations = await Promise.all(sessions.map(({ id }) => batches.rotate({ sessionId: id, generation: 1 })))
+      for (const rotation of rotations) assert.equal(summary(rotation), 'current>2')
+      assert.deepEqual(sizes, [1, 29])
+    })
+
     test('twenty requests with one token share one rotation, in one process and in several [R42, R89]', async () => {
       const { id, show } = await session()
       const processes = Array.from(

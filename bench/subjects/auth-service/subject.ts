@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { VERSION } from '../../../src/version.ts'
+import { seedSessions } from '../../../test/measuring/seeded-sessions.ts'
 import { SECRET_KEY } from '../../../test/support/service.ts'
 import type { Place, Running, Subject } from '../subject.ts'
 import { addPeople } from './people.ts'
-import { seedSessions } from './seeded-sessions.ts'
 import { startService } from './service-process.ts'
 
 /** This service, as one process on PostgreSQL. */

@@ -13,21 +13,23 @@ export type SessionTable = {
   hotUpdates: number
 }
 
-const FLUSHED_WITHIN = 10_000 // milliseconds in which connections tell what they have counted; it is 1 s at the most
+const COUNTED_WITHIN = 30_000 // milliseconds; a connection that is idle tells what it has counted after 10 s
 
-/** Looks when all that was done has been counted. */
-export async function sessionTable(databaseUrl: string): Promise<SessionTable> {
+/**
+ * Looks as soon as so many updates are counted that they may be all.
+ *
+ * @param updates how many there are at least
+ * @throws when so many are never counted
+ */
+export async function sessionTable(databaseUrl: string, updates = 0): Promise<SessionTable> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    let before = await look(client)
-    for (const deadline = performance.now() + FLUSHED_WITHIN; performance.now() < deadline; ) {
-      await pause(1_500)
-      const now = await look(client)
-      if (now.updates === before.updates) return now
-      before = now
+    for (const deadline = performance.now() + COUNTED_WITHIN; ; await pause(100)) {
+      const table = await look(client)
+      if (table.updates >= updates) return table
+      if (performance.now() > deadline) throw new Error(`${updates} updates were made, and ${table.updates} counted`)
     }
-    throw new Error('The sessions are still being refreshed: what was done cannot be counted')
   } finally {
     await client.end()
   }

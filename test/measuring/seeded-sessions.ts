@@ -1,9 +1,8 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { KeyRing } from '../../../src/secrets/key-ring.ts'
-import { RefreshTokens } from '../../../src/sessions/refresh-token.ts'
-import { SECRET_KEY } from '../../../test/support/service.ts'
-import type { Credential } from '../../adapters/adapter.ts'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { RefreshTokens } from '../../src/sessions/refresh-token.ts'
+import { SECRET_KEY } from '../support/service.ts'
 
 const KEYS = KeyRing.parse(SECRET_KEY)
 const AT_ONCE = 10_000
@@ -13,7 +12,7 @@ const AT_ONCE = 10_000
  *
  * @returns their refresh tokens
  */
-export async function seedSessions({ databaseUrl }: { databaseUrl: string }, count: number): Promise<Credential[]> {
+export async function seedSessions({ databaseUrl }: { databaseUrl: string }, count: number): Promise<string[]> {
   const tokens = new RefreshTokens(KEYS.for('refresh-token'))
   const ids = Array.from({ length: count }, () => uuidv7())
   const client = new pg.Client({ connectionString: databaseUrl })
