@@ -1,9 +1,4 @@
-import { Type } from 'typebox'
-import { defineMessage } from '../storage/queue.ts'
+import type { MessageKind } from '../storage/queue.ts'
 
 /** Sent in the transaction that notes the request for another letter. */
-export const letterRequested = defineMessage(
-  'letter.requested',
-  1,
-  Type.Object({ letter_id: Type.String({ format: 'uuid' }) }),
-)
+export const letterRequested: MessageKind<'letter_id'> = { name: 'letter.requested', version: 1, ids: ['letter_id'] }

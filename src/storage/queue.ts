@@ -7,26 +7,19 @@ import {
   type JobWithMetadata,
   PgBoss,
 } from 'pg-boss'
-import { type Static, type TObject, Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
 import { type DatabaseTransaction, refuseInsideTransaction } from './database.ts'
 
-/** A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret. */
-export type MessageKind<Fields extends TObject = TObject> = {
+/**
+ * A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret, nor anything
+ * else: whoever consumes it reads the truth from the database.
+ */
+export type MessageKind<Id extends string = string> = {
   readonly name: string
   readonly version: number
-  readonly schema: Fields
-}
-
-/** @param fields ids only: whoever consumes the message reads the truth from the database */
-export function defineMessage<Fields extends TObject>(
-  name: string,
-  version: number,
-  fields: Fields,
-): MessageKind<Fields> {
-  const schema = Type.Object({ ...fields.properties, version: Type.Literal(version) }, { additionalProperties: false })
-  return { name, version, schema: schema as unknown as Fields }
+  /** Names of its ids, each a UUID. */
+  readonly ids: readonly Id[]
 }
 
 /** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
@@ -35,19 +28,19 @@ export type QueueBackend = { postgresUrl: string } | { pglite: Parameters<typeof
 /** Messages between the modules, kept in the database, delivered at least once. */
 export type Queue = {
   /** Sends a message with the transaction: it is there when that commits, and only then. */
-  send<Fields extends TObject>(
+  send<Id extends string>(
     transaction: DatabaseTransaction,
-    kind: MessageKind<Fields>,
-    fields: Omit<Static<Fields>, 'version'>,
+    kind: MessageKind<Id>,
+    ids: Record<NoInfer<Id>, string>,
   ): Promise<void>
   /**
    * Delivers messages of a kind to `work`, several at once. One that throws comes back later, with growing pauses of
    * up to 5 minutes, and so does one of a later version, for which a newer process may be there soon; one of another
    * shape is parked at once, since no repetition would mend it.
    */
-  consume<Fields extends TObject>(
-    kind: MessageKind<Fields>,
-    work: (fields: Static<Fields>) => Promise<void>,
+  consume<Id extends string>(
+    kind: MessageKind<Id>,
+    work: (ids: Record<NoInfer<Id>, string>) => Promise<void>,
   ): Promise<void>
   /** Throws when the queue cannot be reached. */
   check(): Promise<void>
@@ -98,21 +91,22 @@ export async function openQueue(options: {
   if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
 
   return {
-    async send(transaction, { name, version }, fields) {
-      await boss.send(name, { ...fields, version }, { db: fromKysely(transaction) })
+    async send(transaction, { name, version }, ids) {
+      await boss.send(name, { ...ids, version }, { db: fromKysely(transaction) })
     },
-    async consume({ name, version, schema }, work) {
+    async consume(kind, work) {
+      const { name, version } = kind
       const deliver = async (job: Job<unknown>): Promise<JobResult> => {
         if (isOfLaterVersion(job.data, version)) {
           logger.warn({ queue: name, job: job.id }, 'a message of a later version waits for a newer process')
           return { id: job.id, status: 'failed', output: { reason: 'later version' } }
         }
-        if (!Value.Check(schema, job.data)) {
+        if (!isOfKind(job.data, kind)) {
           logger.error({ queue: name, job: job.id }, 'a message of an unknown shape was parked')
           return { id: job.id, status: 'deadletter', output: { reason: 'unknown shape' } }
         }
         try {
-          await work(job.data as Static<typeof schema>)
+          await work(job.data)
           return { id: job.id, status: 'completed' }
         } catch (error) {
           logger.warn({ queue: name, job: job.id, retry: job.retryCount, err: error }, 'a message will come again')
@@ -139,6 +133,12 @@ export async function openQueue(options: {
       await boss.stop({ graceful: true, timeout })
     },
   }
+}
+
+function isOfKind<Id extends string>(data: unknown, { version, ids }: MessageKind<Id>): data is Record<Id, string> {
+  if (typeof data !== 'object' || data === null || !('version' in data) || data.version !== version) return false
+  const { version: _, ...rest } = data as Record<string, unknown>
+  return Object.keys(rest).length === ids.length && ids.every(id => isUuid(rest[id]))
 }
 
 function isOfLaterVersion(data: unknown, known: number): boolean {

@@ -18,6 +18,8 @@ describe('messages', () => {
         {},
         { version: 1 },
         { version: 1, account_id: 7 },
+        { version: 1, account_id: 'not an id' },
+        { version: 1, letter_id: id },
         { version: '1', account_id: id },
         { version: 1, account_id: id, more: 1 },
       ]

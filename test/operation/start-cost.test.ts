@@ -7,7 +7,7 @@ import { createTestDatabase } from '../support/database.ts'
 import { ServiceProcess } from '../support/process.ts'
 import { SECRET_KEY } from '../support/service.ts'
 
-const MOST_FILES = 1_800 // two thirds of which are those of typebox and kysely
+const MOST_FILES = 1_500 // two fifths of which are those of typebox and kysely
 
 test('a start on PostgreSQL loads only so many files, and none of the embedded database', async () => {
   await using database = await createTestDatabase()

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { pino } from 'pino'
-import { Type } from 'typebox'
 import { embeddedDatabase, inTransaction } from '../../src/storage/database.ts'
-import { defineMessage, openQueue } from '../../src/storage/queue.ts'
+import { type MessageKind, openQueue } from '../../src/storage/queue.ts'
 
-const kind = defineMessage('test.happened', 1, Type.Object({ number: Type.Integer() }))
+const kind: MessageKind<'id'> = { name: 'test.happened', version: 1, ids: ['id'] }
 const MESSAGES = 1_200 // more than one page of them
 
 describe('the embedded database', () => {
@@ -16,16 +16,16 @@ describe('the embedded database', () => {
     const database = embeddedDatabase(pglite)
     const open = () => openQueue({ backend: { pglite }, kinds: [kind], logger: pino({ level: 'silent' }) })
     const first = await open()
-    for (let number = 0; number < MESSAGES; number++)
-      await inTransaction(database, transaction => first.send(transaction, kind, { number }))
+    const ids = Array.from({ length: MESSAGES }, () => randomUUID())
+    for (const id of ids) await inTransaction(database, transaction => first.send(transaction, kind, { id }))
     await first.stop(1_000)
-    const orphans = [0, MESSAGES - 1]
+    const orphans = [ids[0], ids.at(-1)]
     await sql`update pgboss.job set state = 'active', started_on = now()
-      where (data->>'number')::int in (${sql.join(orphans)})`.execute(database)
+      where data->>'id' in (${sql.join(orphans)})`.execute(database)
     const states = async () =>
       (
         await sql<{ state: string }>`select state::text from pgboss.job
-          where (data->>'number')::int in (${sql.join(orphans)})`.execute(database)
+          where data->>'id' in (${sql.join(orphans)})`.execute(database)
       ).rows.map(({ state }) => state)
     assert.deepEqual(await states(), ['active', 'active'])
     const second = await open()
