@@ -24,13 +24,13 @@ export async function fillWithSessions(databaseUrl: string, count: number, say: 
       `with people as (
          insert into account (id, email, status, password_phc, password_pepper, password_version, locale, confirmed_at)
          select gen_random_uuid(), gen_random_uuid() || '@example.com', 'active', '$argon2id$none', $1, 1, 'en', now()
-         from generate_series(1, ceil($2::int / $3::float)::int)
+         from generate_series(1, ceil($2::numeric / $3::int)::int)
          returning id
        )
        insert into session (id, account_id, amr, created_at, expires_at, idle_expires_at, rotated_at, token_key)
        select gen_random_uuid(), id, 'pwd', at, at + interval '180 days', now() + interval '30 days', at, $4
-       from people, generate_series(1, $3), lateral (select now() - random() * interval '30 days' as at, id as of) begun
-       limit $2`,
+       from (select id, now() - random() * interval '30 days' as at from people, generate_series(1, $3::int)) as begun
+       limit $2::numeric`,
       [KEYS.ids[0], sessions, SESSIONS_AN_ACCOUNT, keyId],
     )
     say(`${(done + sessions).toLocaleString('en')} of ${count.toLocaleString('en')} sessions`)
