@@ -183,14 +183,16 @@ for (const kind of DATABASES) {
     test('asking for a letter takes either a ticket or an address', async () => {
       const { ticket, email } = await signUp(service)
       const ask = (json: object) => send(`${service.url}/v1/confirmation-letters`, { json })
-      for (const [json, pointer] of [
-        [{}, ''],
-        [{ ticket, email }, ''],
-        [{ ticket: 'garbled' }, '/ticket'],
-        [{ email: 'not an address' }, '/email'],
+      for (const [json, pointer, code] of [
+        [{}, '', 'not_allowed'],
+        [{ ticket, email }, '', 'not_allowed'],
+        [{ ticket: 'garbled' }, '/ticket', 'wrong_format'],
+        [{ email: 'not an address' }, '/email', 'email_invalid'],
       ] as const) {
         const { status, body } = await ask(json)
-        assert.deepEqual([status, body.code, body.errors[0].pointer], [422, 'invalid_request', pointer])
+        const [fault] = body.errors
+        assert.deepEqual([status, body.code, fault.pointer, fault.code], [422, 'invalid_request', pointer, code])
+        assert.notEqual(fault.detail, '')
       }
     })
 
