@@ -62,6 +62,7 @@ function writeConfig(part: Part): string {
   const common = JSON.parse(readFileSync(join(STRYKER, 'stryker.config.json'), 'utf8'))
   const own = {
     mutate: part.mutated,
+    concurrency: part.atOnce,
     tap: { ...common.tap, testFiles: part.tests },
     jsonReporter: { fileName: reportOf(part) },
     incrementalFile: join(INSTALLED, `${part.name}-incremental.json`),

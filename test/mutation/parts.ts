@@ -8,6 +8,8 @@ export type Part = {
   mutated: string[]
   /** Quick and close ones first: a change that no test notices costs the time of all. */
   tests: string[]
+  /** How many changes are tried at once. */
+  atOnce: number
 }
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -19,6 +21,7 @@ export const PARTS: readonly Part[] = [
     name: 'addresses',
     mutated: ['src/email/address.ts'],
     tests: ['email/address', 'stories/sign-up-to-access-token', 'attacks/addresses'],
+    atOnce: 2,
   },
   {
     name: 'tokens',
@@ -29,6 +32,7 @@ export const PARTS: readonly Part[] = [
       ...['stories/sign-up-to-access-token', 'attacks/tokens/kinds', 'attacks/tokens/key-rotation', 'generated'],
       ...['audit/events', 'attacks/tokens/verifier'],
     ],
+    atOnce: 2,
   },
   {
     name: 'confirmation',
@@ -37,6 +41,7 @@ export const PARTS: readonly Part[] = [
       ...['confirmation/confirming', 'stories/pre-hijacking', 'stories/equal-answers', 'audit/events', 'generated'],
       ...['attacks/missing-proof', 'limits/refusals', 'confirmation/messages'],
     ],
+    atOnce: 2,
   },
   {
     name: 'letters',
@@ -45,5 +50,6 @@ export const PARTS: readonly Part[] = [
       ...['confirmation/confirming', 'confirmation/messages', 'stories/equal-answers', 'audit/events'],
       ...['limits/letters', 'confirmation/recording-sent', 'attacks/links', 'confirmation/giving-up'],
     ],
+    atOnce: 6, // a test that waits in vain for a letter does so for 15 seconds, and computes nothing
   },
 ].map(part => ({ ...part, tests: part.tests.map(name => `test/${name}.test.ts`) }))
