@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 
 const LOWER = 5 // about a third of the processor, where others want all of it
+const LOWEST = 19
 const THREADS = '/proc/self/task'
 
 /**
@@ -13,11 +14,12 @@ const THREADS = '/proc/self/task'
  */
 export async function lowerHashingPriority(): Promise<void> {
   if (process.platform !== 'linux') return
+  const priority = Math.min(getPriority() + LOWER, LOWEST) // below the process, which may have a low one itself
   try {
     // Reading the folder is work for the pool, so its threads are there afterwards.
     for (const thread of await readdir(THREADS))
       if ((await readFile(`${THREADS}/${thread}/comm`, 'utf8')).startsWith('libuv-worker'))
-        setPriority(Number(thread), LOWER)
+        setPriority(Number(thread), priority)
   } catch {
     // /proc may be missing or closed
   }
