@@ -32,9 +32,16 @@ export function composeDocument(results: readonly Result[]): string {
       rows: [...subjects.values()].map(({ name, version, setUp }) => [name, version, setUp]),
     }),
     ...results.flatMap(sectionOf),
+    ...missing(results),
   ]
     .join('\n\n')
     .concat('\n')
+}
+
+function missing(results: readonly Result[]): string[] {
+  const names = Object.keys(MEASUREMENTS).filter(name => !results.some(result => result.name === name))
+  if (names.length === 0) return []
+  return ['## Not measured yet', names.map(name => `- ${MEASUREMENTS[name as MeasurementName].title}`).join('\n')]
 }
 
 const aimRow = ({ what, atLeast, aim, found, verdict }: Aim) => [what, atLeast, aim, found, verdict]
