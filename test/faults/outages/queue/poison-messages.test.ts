@@ -12,7 +12,7 @@ test('A worker that looks at no shape is found out', async () => {
   const broken = { ...poisonMessages, trials: { short: 50, full: 50 } }
   broken.run = trial =>
     poisonQueue(trial, [
-      { file: 'storage/queue.ts', find: 'if (!Value.Check(schema, job.data)) {', replace: 'if (!schema) {' },
+      { file: 'storage/queue.ts', find: 'if (!isOfKind(job.data, kind)) {', replace: 'if (!kind) {' },
     ])
   assert.notDeepEqual(violationsOf(await runShort(broken, 1)), [])
 })
