@@ -13,7 +13,7 @@ export const authService: Subject = {
   version: () => VERSION,
   setUp:
     'Defaults, apart from `AUTH_LOG_LEVEL=error`, a mail server that drops what it gets, and limits by network off. ' +
-    `Passwords are hashed in ${Math.max(1, availableParallelism() - 1)} lanes, as the number of cores has it.`,
+    `Hashes run at once: ${Math.max(1, Math.min(availableParallelism() - 1, 3))}, as the number of cores has it.`,
   start,
 }
 
