@@ -19,7 +19,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startDurablePostgres } from '../test/measuring/durable-postgres.ts'
 import { startHelper } from '../test/measuring/helper-process.ts'
 import { describeMachine } from '../test/measuring/machine.ts'
-import { closeAll } from '../test/measuring/opened.ts'
+import { closeAll, closeOnSignals } from '../test/measuring/opened.ts'
 import { readArguments } from './arguments.ts'
 import { table } from './document/document.ts'
 import { storeResult, writeDocument } from './document/files.ts'
@@ -30,17 +30,13 @@ import { SUBJECTS } from './subjects/subjects.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => {
-    stopping ??= closeAll().then(() => process.exit(1))
-  })
+const untilStopped = closeOnSignals()
 
 try {
   await run()
 } catch (error) {
   await pause(100) // lets in the signal that may have caused it
-  await stopping // what fails while it is stopped is no news
+  await untilStopped()
   print(error instanceof Error ? `${error.stack}` : String(error))
   await closeAll()
   process.exitCode = 1
@@ -72,7 +68,7 @@ async function run(): Promise<void> {
     const seconds = (performance.now() - began) / 1_000
     const described = subjects.map(subject => ({ ...subject, version: subject.version() }))
     const measured = described.map(({ name, version, setUp }) => ({ name, version, setUp }))
-    if (isWhole) storeResult({ name, machine, seconds, isQuick, subjects: measured, figures })
+    if (isWhole) storeResult({ name, machine, seconds, subjects: measured, figures })
   }
   if (isWhole) writeDocument()
   print(isWhole ? '\nWrote docs/benchmarks.md.' : '\nNothing was written: this was not the whole of it.')

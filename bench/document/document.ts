@@ -7,8 +7,6 @@ export type Result = {
   name: MeasurementName
   machine: [name: string, value: string][]
   seconds: number
-  /** Whether it was a quick run, which tries the measuring itself. */
-  isQuick: boolean
   subjects: { name: string; version: string; setUp: string }[]
   figures: Figures
 }
@@ -46,7 +44,7 @@ function missing(results: readonly Result[]): string[] {
 
 const aimRow = ({ what, atLeast, aim, found, verdict }: Aim) => [what, atLeast, aim, found, verdict]
 
-function sectionOf({ name, machine, seconds, isQuick, figures }: Result): string[] {
+function sectionOf({ name, machine, seconds, figures }: Result): string[] {
   const { how, tables, remarks = [], plots = [], bars = [] } = figures
   const facts = machine.map(([fact, value]) => `${fact} ${value}`).join(', ')
   return [
@@ -55,8 +53,7 @@ function sectionOf({ name, machine, seconds, isQuick, figures }: Result): string
     ...[...bars, ...plots].map(plot => `![${plot.title}](${plotFile(name, plot.name)})`),
     ...tables.flatMap(one => [...(one.title ? [`### ${one.title}`] : []), table(one)]),
     ...(remarks.length > 0 ? [remarks.map(remark => `- ${remark}`).join('\n')] : []),
-    `${isQuick ? 'A quick run, which measures little. ' : ''}It took ${Math.ceil(seconds / 60)} min (${facts}). ` +
-      `Repeat it with \`npm run bench -- ${name}\`.`,
+    `It took ${Math.ceil(seconds / 60)} min (${facts}). Repeat it with \`npm run bench -- ${name}\`.`,
   ]
 }
 

@@ -18,7 +18,7 @@ import { freemem, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { busyCores, describeMachine } from '../measuring/machine.ts'
-import { closeAll } from '../measuring/opened.ts'
+import { closeOnSignals } from '../measuring/opened.ts'
 import type { Experiment } from './experiment.ts'
 import { EXPERIMENTS } from './experiments.ts'
 import { runInFull } from './full-form.ts'
@@ -34,16 +34,12 @@ const LEAST_DISK = 2 * 2 ** 30 // bytes
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(signal, () => {
-    stopping ??= closeAll().then(() => process.exit(1))
-  })
+const untilStopped = closeOnSignals()
 
 try {
   process.exitCode = (await prove(readArguments())) ? 0 : 1
 } catch (error) {
-  await stopping
+  await untilStopped()
   print(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 }
@@ -98,7 +94,7 @@ async function prove({ experiments, trials, seed, isStored }: Wishes): Promise<b
       tell(result)
       if (!isHeld) faults.push(`${id} falls short: ${experiment.claim}`)
     } catch (error) {
-      if (stopping) await stopping
+      await untilStopped()
       line.end('FAILED')
       faults.push(`${id} failed: ${error instanceof Error ? error.message : String(error)}`)
     }
