@@ -4,6 +4,8 @@
 //   node bootstrap.mjs start    the packages that the service needs
 //   node bootstrap.mjs test     those, and the ones that its tests need
 //
+// It also has them gathered into few files, where that was not done for these packages yet.
+//
 // It must be an npm script of its own: a shell remembers where it found `node`, so one that installs the bundled Node
 // would go on using the machine's.
 
@@ -11,6 +13,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gatheredDirectory } from './startup/gathered-packages.mjs'
 
 const NEEDED_NODE = 24 // the first long-term release that runs TypeScript as it is
 const OLDEST_NODE = 20 // whose npm is known to install package-lock.json
@@ -34,26 +37,51 @@ function main(purpose) {
   const missing = missingPackages(purpose === 'test')
   if (missing.length > 0) install(missing, purpose === 'test' || hasDevelopmentPackages())
   checkNode()
+  if (!existsSync(gatheredDirectory())) gather()
 }
 
 /** The paths in package-lock.json that this machine needs and that are not in node_modules at the same version. */
 function missingPackages(withDevelopment) {
+  const wanted = packagesOf(join(root, 'package-lock.json'))
   const installed = packagesOf(join(modules, '.package-lock.json'))
-  return Object.entries(packagesOf(join(root, 'package-lock.json')))
-    .filter(([path, wanted]) => path.startsWith('node_modules/') && isNeeded(wanted, withDevelopment))
-    .filter(([path, { version }]) => {
-      const found = installed[path]
-      return !found || found.version !== version || !existsSync(join(root, path, 'package.json'))
-    })
-    .map(([path]) => path)
+  return neededPaths(wanted, withDevelopment).filter(path => {
+    const found = installed[path]
+    return !found || found.version !== wanted[path].version || !existsSync(join(root, path, 'package.json'))
+  })
 }
 
 function packagesOf(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {}
 }
 
-function isNeeded(wanted, withDevelopment) {
-  if (wanted.dev && !withDevelopment) return false
+/**
+ * What can be reached from the project itself. An optional package for another machine is left out, together with what
+ * nobody else needs.
+ */
+function neededPaths(packages, withDevelopment) {
+  const found = new Set()
+  const pending = [['', withDevelopment ? packages[''].devDependencies : {}]]
+  for (const [path, more] of pending) {
+    const { dependencies, optionalDependencies } = packages[path]
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...more })) {
+      const place = placeOf(name, path, packages)
+      if (!place || found.has(place) || !runsHere(packages[place])) continue
+      found.add(place)
+      pending.push([place, {}])
+    }
+  }
+  return [...found]
+}
+
+/** Where Node finds the package of this name from the one at `path`. */
+function placeOf(name, path, packages) {
+  for (let from = path; ; from = from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/')))) {
+    const place = `${from && `${from}/`}node_modules/${name}`
+    if (packages[place] || !from) return packages[place] && place
+  }
+}
+
+function runsHere(wanted) {
   if (!wanted.optional) return true
   return allows(wanted.os, process.platform) && allows(wanted.cpu, process.arch) && allows(wanted.libc, libc())
 }
@@ -128,6 +156,18 @@ function checkNode() {
       `install Node ${NEEDED_NODE} from https://nodejs.org or with the system's packages, and run this again`,
     )
   if (isThere) unlinkSync(bundled)
+}
+
+/** The service starts without it, too, only later: where the packages cannot be gathered, it says so and goes on. */
+function gather() {
+  if (!existsSync(join(modules, 'rolldown/package.json'))) return
+  process.stderr.write('Gathering the packages into few files, from which the service starts faster … ')
+  const bundled = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
+  const command = existsSync(bundled) ? bundled : process.execPath
+  const options = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' }
+  const { status, error, stderr } = spawnSync(command, ['startup/gather-packages.mjs'], options)
+  const [reason] = /^.*Error.*$/m.exec(stderr) || [stderr]
+  process.stderr.write(status === 0 ? 'done\n' : `not done: ${error ? error.message : reason}\n`)
 }
 
 function majorOf(version) {
