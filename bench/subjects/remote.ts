@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import type { Adapter, Credential, Person } from '../adapters/adapter.ts'
+import type { Adapter, Credential } from '../adapters/adapter.ts'
 import { type AdapterChoice, adapterOf } from '../adapters/by-name.ts'
 import { Connection } from '../load/connection.ts'
+import { signUpPeople } from './sign-up-people.ts'
 import type { Subject } from './subject.ts'
 
 export type RemoteServer = {
@@ -23,7 +24,7 @@ export function remoteSubject({ adapter: choice, url, credentialsFile }: RemoteS
     async start() {
       return {
         url,
-        addPeople: count => addPeople(adapter, url, count),
+        addPeople: count => signUpPeople(adapter, url, count),
         openSessions: count =>
           credentialsFile === undefined ? signInOften(adapter, url, count) : credentialsIn(credentialsFile, count),
         [Symbol.asyncDispose]: async () => {},
@@ -32,23 +33,12 @@ export function remoteSubject({ adapter: choice, url, credentialsFile }: RemoteS
   }
 }
 
-async function addPeople({ name, signUp }: Adapter, url: string, count: number): Promise<Person[]> {
-  if (!signUp) throw new Error(`${name} makes no account in one request: people cannot be added from here`)
-  await using connection = new Connection(url)
-  const people = Array.from({ length: count }, (_, index) => ({
-    email: `bench-${Date.now()}-${index}@example.com`,
-    password: 'a long enough passphrase',
-  }))
-  for (const person of people) signUp.read(await connection.send(signUp.ask(person)))
-  return people
-}
-
 async function signInOften(adapter: Adapter, url: string, count: number): Promise<Credential[]> {
   const { name, signIn } = adapter
   if (!signIn) throw new Error(`${name} begins no session in one request: name a file with --credentials`)
   await using connection = new Connection(url)
   const credentials: Credential[] = []
-  for (const person of await addPeople(adapter, url, count))
+  for (const person of await signUpPeople(adapter, url, count))
     credentials.push(signIn.read(await connection.send(signIn.ask(person))))
   return credentials
 }

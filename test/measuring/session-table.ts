@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { connectTo } from './database-client.ts'
 
 /** What the table of sessions has come to. */
 export type SessionTable = {
@@ -22,16 +23,11 @@ const COUNTED_WITHIN = 30_000 // milliseconds; a connection that is idle tells w
  * @throws when so many are never counted
  */
 export async function sessionTable(databaseUrl: string, updates = 0): Promise<SessionTable> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    for (const deadline = performance.now() + COUNTED_WITHIN; ; await pause(100)) {
-      const table = await look(client)
-      if (table.updates >= updates) return table
-      if (performance.now() > deadline) throw new Error(`${updates} updates were made, and ${table.updates} counted`)
-    }
-  } finally {
-    await client.end()
+  await using client = await connectTo(databaseUrl)
+  for (const deadline = performance.now() + COUNTED_WITHIN; ; await pause(100)) {
+    const table = await look(client)
+    if (table.updates >= updates) return table
+    if (performance.now() > deadline) throw new Error(`${updates} updates were made, and ${table.updates} counted`)
   }
 }
 

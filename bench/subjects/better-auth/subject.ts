@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { betterAuthSession as sessionAdapter } from '../../adapters/better-auth.ts'
 import { startServer } from '../server-process.ts'
+import { signUpPeople } from '../sign-up-people.ts'
 import type { Place, Subject } from '../subject.ts'
 import { openGrants, registerClient } from './grants.ts'
-import { addPeople } from './people.ts'
 import { openSessions } from './sessions.ts'
 
 const SET_UP =
@@ -46,7 +47,10 @@ async function start({ databaseUrl }: Place, as: 'session' | 'oauth-provider') {
   const environment = { DATABASE_URL: databaseUrl, BETTER_AUTH_SECRET: secret, AS: as }
   const running = await startServer(join(import.meta.dirname, 'server.ts'), environment)
   const server = { url: running.url, databaseUrl, secret }
-  return { server, running: { ...running, addPeople: (count: number) => addPeople(running.url, count) } }
+  return {
+    server,
+    running: { ...running, addPeople: (count: number) => signUpPeople(sessionAdapter(), running.url, count) },
+  }
 }
 
 function versionOf(name: string): string {

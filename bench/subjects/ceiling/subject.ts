@@ -1,9 +1,7 @@
 import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
-import { KeyRing } from '../../../src/secrets/key-ring.ts'
-import { RefreshTokens } from '../../../src/sessions/refresh-token.ts'
 import { VERSION } from '../../../src/version.ts'
-import { SECRET_KEY } from '../../../test/support/service.ts'
+import { refreshTokens } from '../../../test/measuring/known-keys.ts'
 import { startServer } from '../server-process.ts'
 import type { Subject } from '../subject.ts'
 
@@ -25,5 +23,4 @@ export const ceiling: Subject = {
   },
 }
 
-const tokens = new RefreshTokens(KeyRing.parse(SECRET_KEY).for('refresh-token'))
-const newToken = () => tokens.make({ sessionId: uuidv7(), generation: 1 })
+const newToken = () => refreshTokens.make({ sessionId: uuidv7(), generation: 1 })
