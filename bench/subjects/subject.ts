@@ -30,6 +30,8 @@ export type Running = AsyncDisposable & {
   url: string
   /** Of its process; absent where it runs on another machine. */
   pid?: number
+  /** Milliseconds from the start of its process to its first answer; absent where somebody else started it. */
+  startTime?: number
   /** Makes people who can sign in, before anything is measured. */
   addPeople(count: number): Promise<Person[]>
   /** Begins sessions, before anything is measured; it may write to the database directly. */

@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { get } from 'node:http'
 import { delimiter, join, sep } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { newDirectory } from '../../../test/measuring/directory.ts'
 import { freePort } from '../../../test/measuring/free-port.ts'
 import { opening } from '../../../test/measuring/opened.ts'
+import { timeToFirstAnswer } from '../first-answer.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
-const LONGEST_START = 60_000 // milliseconds
 const LONGEST_STOP = 15_000 // milliseconds; the service itself takes 10 s at the most
 const LOOK_EVERY = 5 // milliseconds
 
@@ -59,12 +58,10 @@ export async function startService(
     await directory[Symbol.asyncDispose]()
   })
   const isRunning = () => child.exitCode === null && child.signalCode === null
-  const url = `http://localhost:${port}`
-  while (!(await isAnswered(port))) {
-    if (isRunning() && performance.now() < began + LONGEST_START) await pause(LOOK_EVERY)
-    else throw new Error(`${command} did not start. It printed:\n${readFileSync(logFile, 'utf8')}`)
-  }
-  return { url, pid, startTime: performance.now() - began, ...closing }
+  const startTime = await timeToFirstAnswer({ port, path: '/livez', isRunning, began })
+  if (startTime === undefined)
+    throw new Error(`${command} did not start. It printed:\n${readFileSync(logFile, 'utf8')}`)
+  return { url: `http://localhost:${port}`, pid, startTime, ...closing }
 }
 
 /** What a user's shell has: nothing of the npm that this runs under, and no settings. */
@@ -72,14 +69,6 @@ function userEnvironment(): NodeJS.ProcessEnv {
   const { PATH = '', HOME, TMPDIR } = process.env
   const own = PATH.split(delimiter).filter(folder => !/node_modules[\\/]\.bin|node-gyp-bin/.test(folder + sep))
   return { PATH: own.join(delimiter), HOME, TMPDIR, npm_config_update_notifier: 'false' } // which asks the registry
-}
-
-function isAnswered(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    get({ host: '127.0.0.1', port, path: '/livez', agent: false }, response => {
-      response.resume().on('end', () => resolve(response.statusCode === 200))
-    }).on('error', () => resolve(false))
-  })
 }
 
 /** As Ctrl-C does: every process of the group is told. Waits until none is left. */

@@ -29,6 +29,7 @@ async function start({ databaseUrl, directory, smtpUrl }: Place): Promise<Runnin
   return {
     url: service.url,
     pid: service.pid,
+    startTime: service.startTime,
     addPeople: count => addPeople({ url: service.url, databaseUrl }, count),
     openSessions: count => seedSessions({ databaseUrl }, count),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),

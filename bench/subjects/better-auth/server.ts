@@ -1,6 +1,5 @@
-/** The process of better-auth; prints `listening` when it answers. */
+/** The process of better-auth, which listens at `PORT`. */
 
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
@@ -18,6 +17,4 @@ const auth = create({
 const { runMigrations } = await getMigrations(auth.options)
 await runMigrations()
 await auth.api.getJwks() // makes the signing key, of which requests at the same time would make one each
-const server = createServer(toNodeHandler(auth)).listen(Number(PORT), '127.0.0.1')
-await once(server, 'listening')
-process.stdout.write('listening\n')
+createServer(toNodeHandler(auth)).listen(Number(PORT), '127.0.0.1')

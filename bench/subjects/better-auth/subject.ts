@@ -45,7 +45,11 @@ export const betterAuthOAuth: Subject = {
 async function start({ databaseUrl }: Place, as: 'session' | 'oauth-provider') {
   const secret = randomBytes(32).toString('base64')
   const environment = { DATABASE_URL: databaseUrl, BETTER_AUTH_SECRET: secret, AS: as }
-  const running = await startServer(join(import.meta.dirname, 'server.ts'), environment)
+  const running = await startServer({
+    file: join(import.meta.dirname, 'server.ts'),
+    environment,
+    firstPath: '/api/auth/ok',
+  })
   const server = { url: running.url, databaseUrl, secret }
   return {
     server,

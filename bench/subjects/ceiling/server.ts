@@ -1,4 +1,4 @@
-/** The process of the ceiling; prints `listening` when it answers. */
+/** The process of the ceiling, which listens at `PORT`. */
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createLocalJWKSet } from 'jose'
@@ -32,7 +32,6 @@ const server = createHttpServer({
 const needs = { sessions: sessionsWithoutDatabase(), clientId: 'default', isUnavailable: () => false }
 await server.register(async scope => sessionRoutes(scope, needs))
 await server.listen({ host: '127.0.0.1', port })
-process.stdout.write('listening\n')
 process.on('SIGTERM', () => process.exit())
 
 /** Opens the token, signs an access token and makes the successor, and asks nobody whether the session is there. */

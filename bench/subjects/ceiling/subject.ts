@@ -14,7 +14,7 @@ export const ceiling: Subject = {
     'The HTTP server, the parser of forms, the check of the refresh token and the signature of this service, and no ' +
     'database: it believes every genuine token and forgets it.',
   async start() {
-    const server = await startServer(join(import.meta.dirname, 'server.ts'), {})
+    const server = await startServer({ file: join(import.meta.dirname, 'server.ts'), environment: {}, firstPath: '/' })
     return {
       ...server,
       addPeople: () => Promise.reject(new Error('Nobody signs in at the ceiling')),

@@ -1,6 +1,5 @@
-/** The process of oidc-provider; prints `listening` when it answers. */
+/** The process of oidc-provider, which listens at `PORT`. */
 
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -12,6 +11,4 @@ const { PORT, DATABASE_URL } = process.env
 const pool = new pg.Pool({ connectionString: DATABASE_URL })
 await pool.query(await readFile(join(import.meta.dirname, 'schema.sql'), 'utf8'))
 const provider = createProvider(`http://127.0.0.1:${PORT}`, pool)
-const server = createServer(provider.callback()).listen(Number(PORT), '127.0.0.1')
-await once(server, 'listening')
-process.stdout.write('listening\n')
+createServer(provider.callback()).listen(Number(PORT), '127.0.0.1')

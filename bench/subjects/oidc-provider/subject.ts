@@ -20,7 +20,11 @@ export const oidcProvider: Subject = {
 const PACKAGE = join(import.meta.dirname, '../../node_modules/oidc-provider/package.json')
 
 async function start({ databaseUrl }: Place): Promise<Running> {
-  const running = await startServer(join(import.meta.dirname, 'server.ts'), { DATABASE_URL: databaseUrl })
+  const running = await startServer({
+    file: join(import.meta.dirname, 'server.ts'),
+    environment: { DATABASE_URL: databaseUrl },
+    firstPath: '/.well-known/openid-configuration',
+  })
   return {
     ...running,
     addPeople: () => Promise.reject(new Error('oidc-provider has no people of its own')),
