@@ -5,7 +5,7 @@ import type { Measurement } from './measurement.ts'
 import { memory } from './memory.ts'
 import { mixedDay } from './mixed-day.ts'
 import { people } from './people.ts'
-import { refreshes } from './refreshes.ts'
+import { refreshes } from './refreshes/refreshes.ts'
 import { start } from './start.ts'
 
 /** By the names that `npm run bench` takes, in the order of the document. */

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { whole } from '../../test/measuring/statistics.ts'
 import { signUp } from '../../test/support/service.ts'
+import { residentMemory } from '../meters/memory.ts'
 import { processTree } from '../meters/processor.ts'
 import { startService } from '../subjects/auth-service/service-process.ts'
 import { newStorage } from '../subjects/auth-service/storage.ts'
@@ -75,12 +75,7 @@ async function measureCase(
 }
 
 /** Of the service itself, which npm has started; npm stays beside it. */
-function memoryOf(root: number, field: 'VmRSS' | 'VmHWM'): number {
-  const file = `/proc/${processTree(root).at(-1)}/status`
-  if (!existsSync(file)) throw new Error(`Measuring memory needs Linux, which tells it in ${file}`)
-  const [, kibibytes] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(file, 'utf8')) ?? []
-  return Number(kibibytes) / 1_024
-}
+const memoryOf = (root: number, field: 'VmRSS' | 'VmHWM') => residentMemory(processTree(root).at(-1)!, field)
 
 function aimOf(one: Case, found: number): Aim[] {
   if (!('aim' in one)) return []
