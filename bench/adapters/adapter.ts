@@ -20,6 +20,14 @@ export type Person = { email: string; password: string }
 /** What a session goes on with: a refresh token, or the cookie of a session. */
 export type Credential = string
 
+/** What a person who signed up confirms with. */
+export type Confirmation = {
+  /** Of the link in the letter. */
+  token: string
+  /** From the answer of the sign-up, where the service asks for it too. */
+  ticket?: string
+}
+
 /** Sends a request before anything is measured. */
 export type Send = (question: Question) => Promise<Answer>
 
@@ -34,6 +42,8 @@ export type Adapter = {
   signUp?: SignUp
   /** Absent where the service cannot be asked for it in one request. */
   signIn?: SignIn
+  /** Absent where a person cannot be confirmed by one request with the token of the letter. */
+  confirm?: Confirm
 }
 
 export type Refresh = {
@@ -55,4 +65,10 @@ export type SignIn = {
   ask(person: Person): Question
   /** @throws when no session began */
   read(answer: Answer): Credential
+}
+
+export type Confirm = {
+  ask(confirmation: Confirmation): Question
+  /** @throws when nobody is confirmed */
+  read(answer: Answer): void
 }

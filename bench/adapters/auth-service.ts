@@ -36,5 +36,16 @@ export function authService(): Adapter {
         return refresh_token
       },
     },
+    confirm: {
+      ask: confirmation => ({
+        method: 'POST',
+        path: '/v1/confirmations',
+        headers: JSON_HEADERS,
+        body: JSON.stringify(confirmation),
+      }),
+      read: ({ status, body }) => {
+        if (status !== 200) throw new Error(`a confirmation answered ${status}: ${body}`)
+      },
+    },
   }
 }

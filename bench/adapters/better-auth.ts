@@ -40,6 +40,13 @@ export function betterAuthSession(): Adapter {
         return cookie
       },
     },
+    confirm: {
+      ask: ({ token }) => ({ method: 'GET', path: `/api/auth/verify-email?token=${token}`, headers: {} }),
+      read: ({ status, body }) => {
+        if (status !== 200 || JSON.parse(body).status !== true)
+          throw new Error(`a confirmation answered ${status}: ${body}`)
+      },
+    },
   }
 }
 

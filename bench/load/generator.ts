@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { answerParent } from '../../test/measuring/helper-process.ts'
 import { seededRandom } from '../../test/proof/random.ts'
-import type { Credential, Person } from '../adapters/adapter.ts'
+import type { Confirmation, Credential, Person } from '../adapters/adapter.ts'
 import { type AdapterChoice, adapterOf } from '../adapters/by-name.ts'
 import { Connection } from './connection.ts'
 import { runClosedLoop, runOpenLoop } from './loops.ts'
@@ -21,6 +21,8 @@ export type Load = {
   /** At least one a connection, where the work refreshes. */
   credentials: readonly Credential[]
   people: readonly Person[]
+  /** For the work that confirms, which ends early when they are used up. */
+  confirmations?: readonly Confirmation[]
   /** Seconds. */
   warmUp: number
   /** Seconds. */
@@ -45,16 +47,18 @@ async function runLoad(load: Load): Promise<LoadResult> {
   const from = performance.now() + load.warmUp * 1_000
   const until = from + load.duration * 1_000
   const recorder = new Recorder({ from, to: until })
-  const cores = coresBetween(from, until)
+  const cores = coresFrom(from)
   const loop = { connections, tasks, recorder, until }
   await (load.rate === undefined ? runClosedLoop(loop) : runOpenLoop(loop, load.rate))
-  return { kinds: recorder.measured(), credentials: tasks.credentials, generatorCores: await cores }
+  return { kinds: recorder.measured(), credentials: tasks.credentials, generatorCores: (await cores)() }
 }
 
-async function coresBetween(from: number, until: number): Promise<number> {
+/** @returns tells the share of one core that this process took from then until it is asked */
+async function coresFrom(from: number): Promise<() => number> {
   await pause(Math.max(0, from - performance.now()))
   const [before, began] = [process.cpuUsage(), performance.now()]
-  await pause(Math.max(0, until - performance.now()))
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1_000 / (performance.now() - began)
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1_000 / (performance.now() - began)
+  }
 }

@@ -1,15 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Connection } from './connection.ts'
+import type { Send } from '../adapters/adapter.ts'
 import type { Recorder } from './recorder.ts'
 import type { Task, Tasks } from './work.ts'
 
+type Connection = { send: Send }
 type Loop = { connections: readonly Connection[]; tasks: Tasks; recorder: Recorder; until: number }
 
-/** Each client sends its next request as soon as it has its answer: how much a service can do at most. */
+/**
+ * Each client sends its next request as soon as it has its answer: how much a service can do at most. What is measured
+ * ends when there is nothing left for one of them, since fewer would be busy from then on.
+ */
 export async function runClosedLoop({ connections, tasks, recorder, until }: Loop): Promise<void> {
   const lane = async (connection: Connection) => {
     while (performance.now() < until) {
       const task = tasks.next()
+      if (!task && tasks.areUsedUp) return recorder.end()
       if (!task) throw new Error('A closed loop needs a session for each of its clients')
       const sentAt = performance.now()
       task.finish(await connection.send(task.question))

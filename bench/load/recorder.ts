@@ -16,7 +16,7 @@ export type Measured = {
 /** Keeps the latencies of what is answered between two times. */
 export class Recorder {
   readonly #from: number
-  readonly #to: number
+  #to: number
   readonly #latencies = new Map<Task['kind'], number[]>()
 
   /** @param from @param to milliseconds of `performance.now()` */
@@ -34,8 +34,15 @@ export class Recorder {
     else this.#latencies.set(kind, [now - begunAt])
   }
 
+  /** Keeps nothing that is answered from now on. */
+  end(): void {
+    this.#to = Math.min(this.#to, performance.now())
+  }
+
+  /** @throws when it was ended before it began */
   measured(): Partial<Record<Task['kind'], Measured>> {
     const seconds = (this.#to - this.#from) / 1_000
+    if (seconds <= 0) throw new Error('The work was used up before the warm-up was over: prepare more of it')
     return Object.fromEntries([...this.#latencies].map(([kind, latencies]) => [kind, summary(latencies, seconds)]))
   }
 }

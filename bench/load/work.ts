@@ -1,19 +1,31 @@
-import type { Adapter, Answer, Credential, Person, Question } from '../adapters/adapter.ts'
+import type { Adapter, Answer, Confirmation, Credential, Person, Question } from '../adapters/adapter.ts'
 
 /** What the requests of a load are. */
 export type Work =
   | { kind: 'refresh' }
   | { kind: 'sign-in' }
   | { kind: 'sign-up' }
+  /** Each can be made once, so it ends when they are used up. */
+  | { kind: 'confirm' }
   /** Shares of all requests; what is left refreshes. */
   | { kind: 'mixed'; signIns: number; signUps: number }
 
 /** One request, and what is done with its answer. */
 export type Task = {
-  kind: 'refresh' | 'sign-in' | 'sign-up'
+  kind: 'refresh' | 'sign-in' | 'sign-up' | 'confirm'
   question: Question
   /** @throws when the answer is not what was asked for */
   finish(answer: Answer): void
+}
+
+export type TasksNeeds = {
+  adapter: Adapter
+  work: Work
+  credentials: readonly Credential[]
+  people: readonly Person[]
+  confirmations?: readonly Confirmation[]
+  /** From 0 to 1. */
+  random: () => number
 }
 
 /** Hands out the requests of a load, each session in the hands of one client at a time, as it is for a real one. */
@@ -23,20 +35,17 @@ export class Tasks {
   readonly #idle: Credential[]
   readonly #people: readonly Person[]
   readonly #random: () => number
+  readonly #confirmations: readonly Confirmation[]
   #signIns = 0
   #signUps = 0
+  #confirmed = 0
 
-  constructor(needs: {
-    adapter: Adapter
-    work: Work
-    credentials: readonly Credential[]
-    people: readonly Person[]
-    random: () => number
-  }) {
+  constructor(needs: TasksNeeds) {
     this.#adapter = needs.adapter
     this.#work = needs.work
     this.#idle = [...needs.credentials]
     this.#people = needs.people
+    this.#confirmations = needs.confirmations ?? []
     this.#random = needs.random
   }
 
@@ -45,9 +54,15 @@ export class Tasks {
     return this.#idle
   }
 
-  /** @returns undefined while all sessions are in use */
+  /** Whether there is nothing left to do, ever. */
+  get areUsedUp(): boolean {
+    return this.#work.kind === 'confirm' && this.#confirmed === this.#confirmations.length
+  }
+
+  /** @returns undefined while all sessions are in use, and when all confirmations are used up */
   next(): Task | undefined {
     const kind = this.#kind()
+    if (kind === 'confirm') return this.#confirm()
     if (kind === 'sign-in') return this.#signIn()
     if (kind === 'sign-up') return this.#signUp()
     return this.#refresh()
@@ -85,5 +100,12 @@ export class Tasks {
     if (!signUp) throw new Error(`${this.#adapter.name} has no sign-up of one request`)
     const person = { email: `new-${process.pid}-${this.#signUps++}@example.com`, password: 'a long enough passphrase' }
     return { kind: 'sign-up', question: signUp.ask(person), finish: answer => signUp.read(answer) }
+  }
+  #confirm(): Task | undefined {
+    const { confirm } = this.#adapter
+    if (!confirm) throw new Error(`${this.#adapter.name} confirms nobody in one request`)
+    if (this.areUsedUp) return undefined
+    const question = confirm.ask(this.#confirmations[this.#confirmed++]!)
+    return { kind: 'confirm', question, finish: answer => confirm.read(answer) }
   }
 }

@@ -4,7 +4,7 @@ import { letters } from './letters.ts'
 import type { Measurement } from './measurement.ts'
 import { memory } from './memory.ts'
 import { mixedDay } from './mixed-day.ts'
-import { people } from './people.ts'
+import { people } from './people/people.ts'
 import { refreshes } from './refreshes/refreshes.ts'
 import { start } from './start.ts'
 

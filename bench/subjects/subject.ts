@@ -1,4 +1,4 @@
-import type { Credential, Person } from '../adapters/adapter.ts'
+import type { Confirmation, Credential, Person } from '../adapters/adapter.ts'
 import type { AdapterChoice } from '../adapters/by-name.ts'
 
 /** A service that is measured. */
@@ -34,6 +34,8 @@ export type Running = AsyncDisposable & {
   startTime?: number
   /** Makes people who can sign in, before anything is measured. */
   addPeople(count: number): Promise<Person[]>
+  /** Makes people who are yet to confirm, before anything is measured; absent where their tokens would take a real letter. */
+  addUnconfirmed?(count: number): Promise<Confirmation[]>
   /** Begins sessions, before anything is measured; it may write to the database directly. */
   openSessions(count: number): Promise<Credential[]>
 }

@@ -5,6 +5,7 @@ import { SECRET_KEY } from '../../../test/support/service.ts'
 import type { Place, Running, Subject } from '../subject.ts'
 import { addPeople } from './people.ts'
 import { startService } from './service-process.ts'
+import { addUnconfirmed } from './unconfirmed.ts'
 
 /** This service, as one process on PostgreSQL. */
 export const authService: Subject = {
@@ -31,6 +32,7 @@ async function start({ databaseUrl, directory, smtpUrl }: Place): Promise<Runnin
     pid: service.pid,
     startTime: service.startTime,
     addPeople: count => addPeople({ url: service.url, databaseUrl }, count),
+    addUnconfirmed: count => addUnconfirmed(databaseUrl, count),
     openSessions: count => seedSessions({ databaseUrl }, count),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   }

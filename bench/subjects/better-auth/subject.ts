@@ -7,6 +7,7 @@ import { signUpPeople } from '../sign-up-people.ts'
 import type { Place, Subject } from '../subject.ts'
 import { openGrants, registerClient } from './grants.ts'
 import { openSessions } from './sessions.ts'
+import { addUnconfirmed } from './unconfirmed.ts'
 
 const SET_UP =
   'On `node:http`, with its own pool for PostgreSQL and its migrations, `advanced.database.joins` on, as its ' +
@@ -20,7 +21,11 @@ export const betterAuthSession: Subject = {
   setUp: `${SET_UP}The cache of sessions in a cookie is off, its default: with it a revoked session still gets JWTs.`,
   async start(place) {
     const { server, running } = await start(place, 'session')
-    return { ...running, openSessions: count => openSessions(server, count) }
+    return {
+      ...running,
+      addUnconfirmed: count => addUnconfirmed(server, count),
+      openSessions: count => openSessions(server, count),
+    }
   },
 }
 

@@ -1,12 +1,12 @@
 /** Hashes passwords and does nothing else: what sign-ins could reach if nothing else took time. */
 
 import { randomBytes } from 'node:crypto'
-import { HashingLanes } from '../../src/passwords/hashing-lanes.ts'
-import { lowerHashingPriority } from '../../src/passwords/hashing-priority.ts'
-import { createPasswordHasher } from '../../src/passwords/password-hasher.ts'
-import { normalizePassword } from '../../src/passwords/password-policy.ts'
-import { KeyRing } from '../../src/secrets/key-ring.ts'
-import { answerParent } from '../../test/measuring/helper-process.ts'
+import { HashingLanes } from '../../../src/passwords/hashing-lanes.ts'
+import { lowerHashingPriority } from '../../../src/passwords/hashing-priority.ts'
+import { createPasswordHasher } from '../../../src/passwords/password-hasher.ts'
+import { normalizePassword } from '../../../src/passwords/password-policy.ts'
+import { KeyRing } from '../../../src/secrets/key-ring.ts'
+import { answerParent } from '../../../test/measuring/helper-process.ts'
 
 export type HashingQuestion = { /** Seconds. */ duration: number }
 export type HashingAnswer = { /** A second. */ rate: number; lanes: number }
