@@ -16,7 +16,7 @@ export function storeResult(result: Result): void {
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(fileOf(result.name), `${JSON.stringify(result, null, 2)}\n`)
   for (const plot of result.figures.plots ?? [])
-    writeFileSync(join(DOCUMENTS, plotFile(result.name, plot.name)), drawPlot(plot))
+    writeFileSync(join(DOCUMENTS, plotFile(result.name, plot.name)), drawPlot(plot, { marksPoints: true }))
   for (const bars of result.figures.bars ?? [])
     writeFileSync(join(DOCUMENTS, plotFile(result.name, bars.name)), drawBars(bars, 'this service'))
 }

@@ -29,6 +29,11 @@ suite('a drawing', () => {
     assert.ok(y2 < y1)
   })
 
+  test('marks each point, where that is asked for', () => {
+    assert.equal(drawPlot(plot, { marksPoints: true }).match(/<circle/g)?.length, 4)
+    assert.doesNotMatch(drawPlot(plot), /<circle/)
+  })
+
   test('follows the choice of light or dark', () => {
     assert.match(drawPlot(plot), /prefers-color-scheme: dark/)
   })

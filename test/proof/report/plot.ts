@@ -20,8 +20,11 @@ const STYLE = `
     .line { filter: brightness(1.35) }
   }`
 
-/** A drawing as SVG that stands for itself, in the colours of the reader's choice of light or dark. */
-export function drawPlot(plot: Plot): string {
+/**
+ * A drawing as SVG that stands for itself, in the colours of the reader's choice of light or dark.
+ * @param options.marksPoints for lines of few points: what lies between them was not measured
+ */
+export function drawPlot(plot: Plot, { marksPoints = false } = {}): string {
   const points = plot.lines.flatMap(line => visible(line, plot))
   const spans = plot.spans ?? []
   const x = scaleOf(plot.x, [...points.map(([at]) => at), ...spans.flatMap(({ from, to }) => [from, to])])
@@ -44,6 +47,7 @@ ${[
   textAt((AREA.left + AREA.right) / 2, AREA.bottom + 38, plot.x.label, 'text', 'middle'),
   `<text class="text" text-anchor="middle" transform="translate(18 ${(AREA.top + AREA.bottom) / 2}) rotate(-90)">${escaped(plot.y.label)}</text>`,
   ...plot.lines.map((line, index) => lineOf(visible(line, plot), { x, y }, index)),
+  ...(marksPoints ? plot.lines.flatMap((line, index) => marksOf(visible(line, plot), { x, y }, index)) : []),
   ...plot.lines.flatMap((line, index) => legendOf(line, index)),
 ].join('\n')}
 </svg>
@@ -88,6 +92,14 @@ function lineOf(points: Line['points'], { x, y }: { x: Scale; y: Scale }, index:
   return `<polyline class="line" ${strokeOf(index)} points="${path}"/>`
 }
 
+function marksOf(points: Line['points'], { x, y }: { x: Scale; y: Scale }, index: number): string[] {
+  const colour = colourOf(index)
+  return points.map(
+    ([at, value]) =>
+      `<circle class="line" style="fill: ${colour}" stroke="${colour}" cx="${across(at, x)}" cy="${up(value, y)}" r="2"/>`,
+  )
+}
+
 function legendOf({ label }: Line, index: number): string[] {
   const column = (AREA.right - AREA.left) / LEGEND_COLUMNS
   const left = AREA.left + (index % LEGEND_COLUMNS) * column
@@ -100,8 +112,10 @@ function legendOf({ label }: Line, index: number): string[] {
 
 function strokeOf(index: number): string {
   const dash = DASHES[index % DASHES.length]
-  return `stroke="${COLOURS[index % COLOURS.length]}"${dash ? ` stroke-dasharray="${dash}"` : ''}`
+  return `stroke="${colourOf(index)}"${dash ? ` stroke-dasharray="${dash}"` : ''}`
 }
+
+const colourOf = (index: number) => COLOURS[index % COLOURS.length]!
 
 function textAt(x: number, y: number, words: string, style = 'text', anchor = 'start'): string {
   return `<text class="${style}" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(words)}</text>`
