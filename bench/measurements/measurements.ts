@@ -1,5 +1,5 @@
 import { flood } from './flood.ts'
-import { growth } from './growth.ts'
+import { growth } from './growth/growth.ts'
 import { letters } from './letters.ts'
 import type { Measurement } from './measurement.ts'
 import { memory } from './memory.ts'

@@ -6,7 +6,7 @@ import type { Bench, Figures, Measurement } from '../measurement.ts'
 import { aimsOf } from './aims.ts'
 import { beginCost } from './cost.ts'
 import { COMPARED_AT, CONNECTIONS, type Found, type Round, type Sample } from './found.ts'
-import { rateBars } from './pictures.ts'
+import { latencyPlots, rateBars } from './pictures.ts'
 import { loadTable, startTable } from './tables.ts'
 
 const WARM_UP = 3 // seconds
@@ -65,6 +65,7 @@ function figuresOf(found: Found, bench: Bench): Figures {
     aims: aimsOf(found),
     remarks: REMARKS,
     bars: [rateBars(found)],
+    plots: latencyPlots(found),
   }
 }
 
