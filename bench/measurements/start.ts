@@ -28,7 +28,8 @@ export const start: Measurement = {
     return {
       how:
         'From the command, with everything installed, to the first answer of `/livez`, which is asked for ' +
-        `all the time. Each is the median of ${runs} starts after one that does not count, with the range.`,
+        'all the time; by npm, and by the command that npm runs alone. ' +
+        `Each is the median of ${runs} starts after one that does not count, with the range.`,
       tables: [{ columns: ['', ...commands.map(command => `\`${command}\``)], rows }],
       aims,
     }

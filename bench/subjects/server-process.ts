@@ -16,6 +16,7 @@ export type ServerProcess = AsyncDisposable & {
 type ServerProgram = {
   /** What Node runs. It listens at `PORT`, and prints nothing unless something is wrong. */
   file: string
+  nodeFlags?: readonly string[]
   environment: Record<string, string>
   /** Asked for until it is answered. */
   firstPath: string
@@ -26,11 +27,16 @@ type ServerProgram = {
  *
  * @throws with what it printed, when it ends before or takes too long
  */
-export async function startServer({ file, environment, firstPath }: ServerProgram): Promise<ServerProcess> {
+export async function startServer({
+  file,
+  nodeFlags = [],
+  environment,
+  firstPath,
+}: ServerProgram): Promise<ServerProcess> {
   const port = await freePort()
   const { PATH, HOME, TMPDIR } = process.env
   const began = performance.now()
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, [...nodeFlags, file], {
     env: { PATH, HOME, TMPDIR, NODE_ENV: 'production', PORT: String(port), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

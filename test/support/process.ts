@@ -3,11 +3,8 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import packageJson from '../../package.json' with { type: 'json' }
 import { type Alteration, alteredSource } from './altered-source.ts'
-
-/** The flags of Node that `npm start` gives the service. */
-const FLAGS = packageJson.scripts.start.split(' ').filter(part => part.startsWith('--'))
+import { START_FLAGS } from './start-flags.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const LONGEST_START = 60_000 // milliseconds
@@ -24,7 +21,7 @@ export class ServiceProcess implements AsyncDisposable {
   /** @param alterations of its source, for this process alone */
   constructor(env: Record<string, string>, args: string[] = [], alterations: Alteration[] = []) {
     const altered = alteredSource(alterations)
-    this.child = spawn(process.execPath, [...FLAGS, ...altered.execArgv, MAIN, ...args], {
+    this.child = spawn(process.execPath, [...START_FLAGS, ...altered.execArgv, MAIN, ...args], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,

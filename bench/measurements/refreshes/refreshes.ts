@@ -74,7 +74,7 @@ const REMARKS = [
     'batch is answered together, and costs the service less processor time each, as the column tells.',
   'Nobody but this service and the two refresh grants rotates; better-auth’s session to JWT writes nothing.',
   'A start goes from the command to the first answered request and makes the tables of an empty database, as far as there ' +
-    'are any; each server is run by `node` alone, and the sections Start and Memory tell of `npm start`. Memory is what ' +
-    'the process holds resident (`VmRSS`), PostgreSQL not included: just before its first refresh, and when the load of ' +
-    `${COMPARED_AT} clients has ended.`,
+    'are any; each server is run by `node` alone, this service and the ceiling with the flags that `npm start` gives. ' +
+    'Memory is what the process holds resident (`VmRSS`), PostgreSQL not included: just before its first refresh, and ' +
+    `when the load of ${COMPARED_AT} clients has ended.`,
 ]

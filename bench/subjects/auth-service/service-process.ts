@@ -6,17 +6,18 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { newDirectory } from '../../../test/measuring/directory.ts'
 import { freePort } from '../../../test/measuring/free-port.ts'
 import { opening } from '../../../test/measuring/opened.ts'
+import { START_FLAGS } from '../../../test/support/start-flags.ts'
 import { timeToFirstAnswer } from '../first-answer.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const LONGEST_STOP = 15_000 // milliseconds; the service itself takes 10 s at the most
 const LOOK_EVERY = 5 // milliseconds
 
-/** How the service is started: as a user does, or without the share of npm. */
+/** How the service is started: as a user does, or by what `npm start` runs, without the share of npm. */
 export const COMMANDS = {
   'npm start': ['npm', 'start'],
-  'node src/main.ts': [process.execPath, 'src/main.ts'],
-} as const
+  'node …': [process.execPath, ...START_FLAGS, 'src/main.ts'],
+} satisfies Record<string, [string, ...string[]]>
 export type Command = keyof typeof COMMANDS
 
 export type ServiceProcess = AsyncDisposable & {
@@ -35,7 +36,7 @@ export type ServiceProcess = AsyncDisposable & {
  */
 export async function startService(
   environment: Record<string, string>,
-  command: Command = 'node src/main.ts',
+  command: Command = 'node …',
 ): Promise<ServiceProcess> {
   const directory = await newDirectory()
   const logFile = join(directory.path, 'log')

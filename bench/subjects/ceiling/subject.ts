@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { VERSION } from '../../../src/version.ts'
 import { refreshTokens } from '../../../test/measuring/known-keys.ts'
+import { START_FLAGS } from '../../../test/support/start-flags.ts'
 import { startServer } from '../server-process.ts'
 import type { Subject } from '../subject.ts'
 
@@ -14,7 +15,8 @@ export const ceiling: Subject = {
     'The HTTP server, the parser of forms, the check of the refresh token and the signature of this service, and no ' +
     'database: it believes every genuine token and forgets it.',
   async start() {
-    const server = await startServer({ file: join(import.meta.dirname, 'server.ts'), environment: {}, firstPath: '/' })
+    const file = join(import.meta.dirname, 'server.ts')
+    const server = await startServer({ file, nodeFlags: START_FLAGS, environment: {}, firstPath: '/' })
     return {
       ...server,
       addPeople: () => Promise.reject(new Error('Nobody signs in at the ceiling')),
