@@ -81,6 +81,6 @@ test('the figures of people have a dash where nobody can be confirmed', () => {
 
 test('the figures of growth are drawn over thousands of sessions', () => {
   const table = { rows: 1, table: 1, indexes: 1, updates: 1, hotUpdates: 1 }
-  const { lines } = latencyPlot([{ sessions: 10_000, refreshes: measured, before: table, after: table }])
+  const { lines } = latencyPlot([{ sessions: 10_000, rounds: [measured], before: table, after: table }])
   assert.deepEqual(lines.map(({ points }) => points), [[[10, 2]], [[10, 4]]]) // biome-ignore format: a point a pair
 })

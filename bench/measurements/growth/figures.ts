@@ -1,24 +1,38 @@
 import type { SessionTable } from '../../../test/measuring/session-table.ts'
 import type { Plot } from '../../../test/proof/experiment.ts'
 import type { Measured } from '../../load/recorder.ts'
+import type { Cost } from '../cost.ts'
 import { type Aim, judge, type Table } from '../measurement.ts'
-import { spread } from '../spread.ts'
+import { median, spread } from '../spread.ts'
 
-/** Refreshes at one size of the table, which is looked at before and after them. */
-export type Sample = { sessions: number; refreshes: Measured; before: SessionTable; after: SessionTable }
+const COSTS = ['service', 'database', 'wal'] as const
+
+/** Refreshes at one size of the table, once a round; the table before the first round and after the last. */
+export type Size = { sessions: number; rounds: Sample[]; before: SessionTable; after: SessionTable }
+export type Sample = Measured & Cost
 
 /** Many refreshes of few sessions. */
 export type Rotated = { rotations: number; before: SessionTable; after: SessionTable }
 
-/** How fast refreshes are at each size. */
-export function sizeTable(samples: readonly Sample[]): Table {
+/** How fast refreshes are at each size, and what they cost. */
+export function sizeTable(sizes: readonly Size[]): Table {
   return {
-    columns: ['sessions', 'refreshes/s', 'p50 (ms)', 'p99 (ms)', 'table', 'indexes', 'HOT share'],
-    rows: samples.map(({ sessions, refreshes, before, after }) => [
+    columns: [
+      ...['sessions', 'refreshes/s', 'p50 (ms)', 'p99 (ms)', 'service (µs)', 'database (µs)', 'log (bytes)'],
+      ...['table', 'indexes', 'HOT share'],
+    ],
+    rows: sizes.map(({ sessions, rounds, before, after }) => [
       sessions.toLocaleString('en'),
-      refreshes.rate.toFixed(0),
-      refreshes.p50.toFixed(1),
-      refreshes.p99.toFixed(1),
+      spread(rounds.map(({ rate }) => rate)),
+      spread(
+        rounds.map(({ p50 }) => p50),
+        1,
+      ),
+      spread(
+        rounds.map(({ p99 }) => p99),
+        1,
+      ),
+      ...COSTS.map(cost => spread(rounds.flatMap(round => round[cost] ?? []))),
       mebibytes(after.table),
       mebibytes(after.indexes),
       percent(hotShare(before, after)),
@@ -42,7 +56,7 @@ export function rotationTable({ before, after }: Rotated): Table {
 }
 
 /** How long refreshes take, over the size of the table. */
-export function latencyPlot(samples: readonly Sample[]): Plot {
+export function latencyPlot(sizes: readonly Size[]): Plot {
   return {
     name: 'latency',
     title: 'Latency of refreshes by the number of sessions',
@@ -50,14 +64,15 @@ export function latencyPlot(samples: readonly Sample[]): Plot {
     y: { label: 'latency (ms)' },
     lines: (['p50', 'p99'] as const).map(share => ({
       label: share,
-      points: samples.map(({ sessions, refreshes }) => [sessions / 1_000, refreshes[share]]),
+      points: sizes.map(({ sessions, rounds }) => [sessions / 1_000, median(rounds.map(round => round[share]))]),
     })),
   }
 }
 
 /** Whether growth costs nothing that counts. */
-export function aimsOf(samples: readonly Sample[], { before, after }: Rotated): Aim[] {
-  const ratio = samples.at(-1)!.refreshes.rate / samples[0]!.refreshes.rate
+export function aimsOf(sizes: readonly Size[], { before, after }: Rotated): Aim[] {
+  const [smallest, largest] = [sizes[0]!.rounds, sizes.at(-1)!.rounds]
+  const ratios = largest.map(({ rate }, round) => rate / smallest[round]!.rate)
   const share = hotShare(before, after)
   const rows = after.rows - before.rows
   return [
@@ -65,8 +80,8 @@ export function aimsOf(samples: readonly Sample[], { before, after }: Rotated): 
       what: 'refreshes a second at 10 million sessions ÷ at 10 thousand',
       atLeast: '0.85',
       aim: '0.95',
-      found: spread([ratio], 2),
-      verdict: judge(ratio, { atLeast: 0.85, aim: 0.95 }),
+      found: spread(ratios, 2),
+      verdict: judge(median(ratios), { atLeast: 0.85, aim: 0.95 }),
     },
     {
       what: 'new rows per refresh, HOT share',

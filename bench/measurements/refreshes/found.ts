@@ -1,4 +1,5 @@
 import type { Subject } from '../../subjects/subject.ts'
+import type { Cost } from '../cost.ts'
 import { median } from '../spread.ts'
 
 export const CONNECTIONS = [16, 64, 256]
@@ -6,19 +7,13 @@ export const CONNECTIONS = [16, 64, 256]
 export const COMPARED_AT = 64
 
 /** One load on one subject. What is undefined could not be looked at, since the subject runs elsewhere. */
-export type Sample = {
+export type Sample = Cost & {
   connections: number
   /** A second. */
   rate: number
   /** Milliseconds. */
   p50: number
   p99: number
-  /** Microseconds of processor time for each refresh. */
-  service?: number
-  database?: number
-  /** Bytes of the write-ahead log for each refresh. */
-  wal?: number
-  commits?: number
   /** MiB that the process held resident when the load had ended. */
   memory: number | undefined
   /** Cores that the load generator took. */
