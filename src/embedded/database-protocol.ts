@@ -1,7 +1,7 @@
 import type { Results } from '@electric-sql/pglite'
 
-/** What the worker thread does with `directory`: make a database there and end, or open it and answer. */
-export type WorkerTask = { kind: 'create'; directory: string } | { kind: 'serve'; directory: string; optimize: boolean }
+/** The database that the worker thread opens, after making it when there is none, and answers for. */
+export type WorkerTask = { directory: string; isMissing: boolean; optimize: boolean }
 
 /** What the serving thread is asked for; it answers in the order of asking. */
 export type Operation =

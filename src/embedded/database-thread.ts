@@ -4,9 +4,9 @@ import type { Logger } from 'pino'
 import type { FromWorker, WorkerTask } from './database-protocol.ts'
 
 /**
- * Starts the worker thread on a task.
+ * Starts the worker thread on a database.
  *
- * @returns the thread, once it made the database or is ready to serve it
+ * @returns the thread, once it is ready to serve it
  * @throws Error with PostgreSQL's own words, where it has some, on why it could not
  */
 export async function startDatabaseThread(task: WorkerTask, logger: Logger): Promise<Worker> {
@@ -16,7 +16,8 @@ export async function startDatabaseThread(task: WorkerTask, logger: Logger): Pro
     name: 'database',
     workerData: task,
     execArgv: [], // not those of the process: a worker refuses some of them
-    resourceLimits: { stackSizeMb: 16 }, // on 4, the default, deep nesting crashes before PostgreSQL's limit refuses it
+    // With 4, the default, deep nesting crashes before PostgreSQL's limit refuses it, and with 16 once V8 has optimized code.
+    resourceLimits: { stackSizeMb: 64 },
   })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const faults: string[] = []

@@ -22,7 +22,7 @@ const FILE_ERRORS: Record<number, string> = { 2: 'EACCES', 29: 'EIO', 51: 'ENOSP
 const subscriptions = new Map<number, () => Promise<void>>()
 
 // V8 decides on this when it first sees the code, so PGlite is imported afterwards. The flags are the whole process's.
-const no = task.kind === 'serve' && task.optimize ? '' : 'no-'
+const no = task.optimize ? '' : 'no-'
 setFlagsFromString(`--${no}wasm-tier-up`)
 setFlagsFromString(`--${no}wasm-dynamic-tiering`)
 
@@ -32,13 +32,12 @@ const on = {
 }
 
 try {
-  if (task.kind === 'create') {
-    const { createDatabase } = await import('./database-directory.ts')
+  if (task.isMissing) {
+    const { createDatabase } = await import('./database-creation.ts')
     await createDatabase(task.directory, on)
-  } else {
-    const { openDurablePGlite } = await import('./durable-pglite.ts')
-    serve(await openDurablePGlite(task.directory, on))
   }
+  const { openDurablePGlite } = await import('./durable-pglite.ts')
+  serve(await openDurablePGlite(task.directory, on))
   tell({ kind: 'ready' })
 } catch (error) {
   tell({ kind: 'failed', reason: refusalOf(error).message })

@@ -38,8 +38,7 @@ const MEMORY_TO_OPTIMIZE = 1.5 * 1024 ** 3 // bytes
  */
 export async function openEmbeddedDatabase(options: EmbeddedDatabaseOptions): Promise<EmbeddedDatabase> {
   const { directory, logger, onFailure, optimize = process.availableMemory() > MEMORY_TO_OPTIMIZE } = options
-  if (isDatabaseMissing(directory)) await create(directory, logger)
-  const worker = await serve(directory, optimize, logger)
+  const worker = await startThread(directory, optimize, logger)
   const pglite = new DatabaseClient(worker, error => {
     logger.fatal({ err: error }, 'the embedded database has stopped')
     onFailure?.(error)
@@ -52,20 +51,12 @@ export async function openEmbeddedDatabase(options: EmbeddedDatabaseOptions): Pr
   return { pglite, maintain: () => maintenance.run(), close, [Symbol.asyncDispose]: close }
 }
 
-/** In a thread of its own, too, which takes the 200 MB of working memory along when it ends. */
-async function create(directory: string, logger: Logger): Promise<void> {
+async function startThread(directory: string, optimize: boolean, logger: Logger): Promise<Worker> {
+  const isMissing = isDatabaseMissing(directory)
   try {
-    const worker = await startDatabaseThread({ kind: 'create', directory }, logger)
-    await worker.terminate()
+    return await startDatabaseThread({ directory, isMissing, optimize }, logger)
   } catch (error) {
-    throw uncreatable(directory, (error as Error).message)
-  }
-}
-
-async function serve(directory: string, optimize: boolean, logger: Logger): Promise<Worker> {
-  try {
-    return await startDatabaseThread({ kind: 'serve', directory, optimize }, logger)
-  } catch (error) {
-    throw unopenable(directory, (error as Error).message)
+    const couldNotBeMade = isMissing && isDatabaseMissing(directory)
+    throw (couldNotBeMade ? uncreatable : unopenable)(directory, (error as Error).message)
   }
 }

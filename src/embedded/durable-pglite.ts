@@ -1,5 +1,5 @@
 import { fdatasyncSync } from 'node:fs'
-import { PGlite } from '@electric-sql/pglite'
+import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import { NodeFS } from '@electric-sql/pglite/nodefs'
 
 const POSTGRES_SETTINGS = {
@@ -13,20 +13,27 @@ const POSTGRES_SETTINGS = {
 /** With this status PostgreSQL leaves its loop after an ordinary error, and goes on. */
 const ORDINARY_ERROR = 100 // POSTGRES_MAIN_LONGJMP in PGlite
 
+export type PostgresEvents = {
+  /** Receives PostgreSQL's own log, line by line. */
+  log: (line: string) => void
+  /** Is called when PostgreSQL stops itself (PANIC, FATAL) or crashes; it has to end this thread. */
+  end: () => never
+}
+
 /**
  * Opens PostgreSQL over `directory`, in this thread, with durable commits: PGlite by itself starts it with `-F`, fsync
  * off.
  *
  * @param directory is made into a database when it has no PG_VERSION, whatever else lies there
- * @param on.log receives PostgreSQL's own log, line by line
- * @param on.end is called when PostgreSQL stops itself (PANIC, FATAL) or crashes; it has to end this thread
  */
-export async function openDurablePGlite(
-  directory: string,
-  on: { log: (line: string) => void; end: () => never },
-): Promise<PGlite> {
+export function openDurablePGlite(directory: string, on: PostgresEvents): Promise<PGlite> {
+  return openPGlite(new DurableFiles(directory), on)
+}
+
+/** Opens PostgreSQL over any files, in this thread. It makes a database there when there is none. */
+export async function openPGlite(fs: NonNullable<PGliteOptions['fs']>, on: PostgresEvents): Promise<PGlite> {
   const pglite = await PGlite.create({
-    fs: new DurableFiles(directory),
+    fs,
     startParams: [
       ...PGlite.defaultStartParams.filter(parameter => parameter !== '-F'),
       ...Object.entries(POSTGRES_SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
