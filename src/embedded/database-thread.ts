@@ -1,4 +1,5 @@
-import { extname } from 'node:path'
+import { getCompileCacheDir } from 'node:module'
+import { dirname, extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { FromWorker, WorkerTask } from './database-protocol.ts'
@@ -15,6 +16,7 @@ export async function startDatabaseThread(task: WorkerTask, logger: Logger): Pro
   const worker = new Worker(file, {
     name: 'database',
     workerData: task,
+    env: cacheOfCompiledCode(), // nothing else of the environment concerns it
     execArgv: [], // not those of the process: a worker refuses some of them
     // With 4, the default, deep nesting crashes before PostgreSQL's limit refuses it, and with 16 once V8 has optimized code.
     resourceLimits: { stackSizeMb: 64 },
@@ -35,6 +37,12 @@ export async function startDatabaseThread(task: WorkerTask, logger: Logger): Pro
     await worker.terminate()
     throw error
   }
+}
+
+/** A thread has no cache of compiled code but the one that its environment names, by the folder above. */
+function cacheOfCompiledCode(): { NODE_COMPILE_CACHE?: string } {
+  const directory = getCompileCacheDir()
+  return directory ? { NODE_COMPILE_CACHE: dirname(directory) } : {}
 }
 
 /** Logs a line of PostgreSQL's log, and returns what it says when it tells of the end. */

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { PGlite } from '@electric-sql/pglite'
@@ -39,6 +40,7 @@ try {
   const { openDurablePGlite } = await import('./durable-pglite.ts')
   serve(await openDurablePGlite(task.directory, on))
   tell({ kind: 'ready' })
+  flushCompileCache() // by itself it is written at the end of the thread, which is cut short
 } catch (error) {
   tell({ kind: 'failed', reason: refusalOf(error).message })
 }
