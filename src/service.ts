@@ -74,6 +74,7 @@ const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whos
 export async function startService(config: Config, { logger, now = Date.now }: ServiceOptions): Promise<Service> {
   await using opened = new AsyncDisposableStack()
   const metrics = createMetrics()
+  if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await openStorage(config, logger))
   const mail = await openMail(config, logger, metrics, opened)
   const queue = await openQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
