@@ -1,5 +1,7 @@
 import type { Adapter, Answer, Confirmation, Credential, Person, Question } from '../adapters/adapter.ts'
 
+import { Queue } from './queue.ts'
+
 /** What the requests of a load are. */
 export type Work =
   | { kind: 'refresh' }
@@ -32,7 +34,7 @@ export type TasksNeeds = {
 export class Tasks {
   readonly #adapter: Adapter
   readonly #work: Work
-  readonly #idle: Credential[]
+  readonly #idle: Queue<Credential>
   readonly #people: readonly Person[]
   readonly #random: () => number
   readonly #confirmations: readonly Confirmation[]
@@ -43,7 +45,7 @@ export class Tasks {
   constructor(needs: TasksNeeds) {
     this.#adapter = needs.adapter
     this.#work = needs.work
-    this.#idle = [...needs.credentials]
+    this.#idle = new Queue(needs.credentials)
     this.#people = needs.people
     this.#confirmations = needs.confirmations ?? []
     this.#random = needs.random
@@ -51,7 +53,7 @@ export class Tasks {
 
   /** What the sessions have now. */
   get credentials(): readonly Credential[] {
-    return this.#idle
+    return this.#idle.rest()
   }
 
   /** Whether there is nothing left to do, ever. */
@@ -78,12 +80,12 @@ export class Tasks {
 
   #refresh(): Task | undefined {
     const { refresh } = this.#adapter
-    const credential = this.#idle.shift()
+    const credential = this.#idle.take()
     if (credential === undefined) return undefined
     return {
       kind: 'refresh',
       question: refresh.ask(credential),
-      finish: answer => void this.#idle.push(refresh.read(answer, credential)),
+      finish: answer => void this.#idle.add(refresh.read(answer, credential)),
     }
   }
 
@@ -101,6 +103,7 @@ export class Tasks {
     const person = { email: `new-${process.pid}-${this.#signUps++}@example.com`, password: 'a long enough passphrase' }
     return { kind: 'sign-up', question: signUp.ask(person), finish: answer => signUp.read(answer) }
   }
+
   #confirm(): Task | undefined {
     const { confirm } = this.#adapter
     if (!confirm) throw new Error(`${this.#adapter.name} confirms nobody in one request`)
