@@ -56,7 +56,10 @@ export class RotationBatches {
   async #settle(batch: Entry[]): Promise<void> {
     try {
       const rotations = new Map((await this.#rotate(batch)).map(rotation => [rotation.sessionId, rotation]))
-      for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
+      // Each answer takes a signature. Once the next batch is on its way, the database does not wait for them.
+      setImmediate(() => {
+        for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
+      })
     } catch {
       for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
     }

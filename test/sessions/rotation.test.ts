@@ -307,6 +307,22 @@ for (const kind of DATABASES) {
       assert.deepEqual(sizes, [1, 29])
     })
 
+    test('the next batch is sent before those of the last one are answered', async () => {
+      const sessions = [await session(), await session()]
+      const course: string[] = []
+      const batches = new RotationBatches(presented => {
+        course.push('sent')
+        return rotate(database, presented, SETTINGS)
+      })
+      await Promise.all(
+        sessions.map(async ({ id }) => {
+          await batches.rotate({ sessionId: id, generation: 1 })
+          course.push('answered')
+        }),
+      )
+      assert.deepEqual(course, ['sent', 'sent', 'answered', 'answered'])
+    })
+
     test('twenty requests with one token share one rotation, in one process and in several [R42, R89]', async () => {
       const { id, show } = await session()
       const processes = Array.from(
