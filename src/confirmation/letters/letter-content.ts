@@ -1,5 +1,5 @@
 import { escaped } from '../../http/html.ts'
-import { LANGUAGES, type Language, languageFor } from '../../http/language.ts'
+import { type Language, languageFor } from '../../http/language.ts'
 import { LETTER_TEXTS } from './letter-texts.ts'
 
 /** What the letter is about: a link that confirms, or that the address has an account already. */
@@ -43,12 +43,13 @@ ${paragraphs(after)}
   return { subject, text: `${text}\n`, html, language }
 }
 
-// Making a format takes longer than all the rest of a letter.
-const MOMENTS = Object.fromEntries(
-  LANGUAGES.map(language => [
-    language,
-    new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }),
-  ]),
-) as Record<Language, Intl.DateTimeFormat>
+// Making a format takes longer than all the rest of a letter, and would hold up the start.
+const formats = new Map<Language, Intl.DateTimeFormat>()
 
-const momentIn = (language: Language, at: Date): string => `${MOMENTS[language].format(at)} UTC`
+function momentIn(language: Language, at: Date): string {
+  const format =
+    formats.get(language) ??
+    new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
+  formats.set(language, format)
+  return `${format.format(at)} UTC`
+}
