@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=25
+#!/usr/bin/env -S node --max-semi-space-size=4 --heap-growing-percent=25
 import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { readConfig } from './config.ts'
@@ -24,11 +24,14 @@ const print = (text: string) => void process.stdout.write(`${text}\n`)
 
 async function serve(): Promise<void> {
   const config = readConfig()
+  const logger = createLogger(config.logLevel)
+  const { openStorage } = await import('./open-storage.ts')
+  const storage = openStorage(config, logger) // while all else is loaded
+  storage.catch(() => {}) // whoever waits for it is told
   const { startService } = await import('./service.ts')
   const { startMessage } = await import('./start-message.ts')
   const { stopWhenTold } = await import('./stop.ts')
-  const logger = createLogger(config.logLevel)
-  const service = await startService(config, { logger })
+  const service = await startService(config, { logger, storage })
   stopWhenTold(service, logger)
   print(startMessage(config, service))
   flushCompileCache() // by itself it is written at the end alone, which a process that is killed does not see

@@ -55,6 +55,8 @@ export type Service = AsyncDisposable & {
 
 export type ServiceOptions = {
   logger: Logger
+  /** Where it is being opened already; it is closed with the service. */
+  storage?: Promise<Storage>
   /** The process's clock, in milliseconds. */
   now?: () => number
 }
@@ -71,11 +73,14 @@ const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whos
  * Starts the service that the settings describe; disposing of it finishes what is under way and closes everything.
  * @throws OperatorError when something that it needs is not there
  */
-export async function startService(config: Config, { logger, now = Date.now }: ServiceOptions): Promise<Service> {
+export async function startService(
+  config: Config,
+  { logger, storage: opening = openStorage(config, logger), now = Date.now }: ServiceOptions,
+): Promise<Service> {
   await using opened = new AsyncDisposableStack()
   const metrics = createMetrics()
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
-  const storage = opened.use(await openStorage(config, logger))
+  const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)
   const queue = await openQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
   opened.defer(() => queue.stop(FINISH_WITHIN))
