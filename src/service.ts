@@ -32,7 +32,7 @@ import { metadataRoute } from './sessions/metadata.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { isLoopback } from './settings.ts'
 import type { Database } from './storage/database.ts'
-import { openQueue, type Queue } from './storage/queue.ts'
+import { createQueue, type Queue } from './storage/queue.ts'
 import { isUnavailable } from './storage/unavailable.ts'
 import { tokenRoutes } from './tokens/routes.ts'
 import { VERSION } from './version.ts'
@@ -82,8 +82,10 @@ export async function startService(
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)
-  const queue = await openQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
+  const queue = createQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
   opened.defer(() => queue.stop(FINISH_WITHIN))
+  const queueIsOpen = queue.open() // while the server is built
+  queueIsOpen.catch(() => {}) // whoever waits for it is told
 
   let port = config.listen.port
   const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
@@ -100,6 +102,8 @@ export async function startService(
   server.server.once('listening', () => {
     port = (server.server.address() as AddressInfo).port
   })
+  await server.ready()
+  await queueIsOpen
   await listen(server, config)
   if (mail)
     await consumeMessages(queue, {

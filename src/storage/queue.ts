@@ -25,8 +25,10 @@ export type MessageKind<Id extends string = string> = {
 /** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
 export type QueueBackend = { postgresUrl: string } | { pglite: Parameters<typeof fromPglite>[0] }
 
-/** Messages between the modules, kept in the database, delivered at least once. */
+/** Messages between the modules, kept in the database, delivered at least once. Nothing else works before it is open. */
 export type Queue = {
+  /** Makes sure that each kind of message has its place, in every process that sends or consumes. */
+  open(): Promise<void>
   /** Sends a message with the transaction: it is there when that commits, and only then. */
   send<Id extends string>(
     transaction: DatabaseTransaction,
@@ -67,12 +69,8 @@ const RETENTION = {
   deleteAfterSeconds: 3_600, // a settled message is of no more use
 }
 
-/** Opens the queue and makes sure that each kind of message has its place, in every process that sends or consumes. */
-export async function openQueue(options: {
-  backend: QueueBackend
-  kinds: readonly MessageKind[]
-  logger: Logger
-}): Promise<Queue> {
+/** The queue of these kinds of messages. */
+export function createQueue(options: { backend: QueueBackend; kinds: readonly MessageKind[]; logger: Logger }): Queue {
   const { backend, kinds, logger } = options
   const boss = new PgBoss({
     ...backendOptions(backend),
@@ -84,13 +82,21 @@ export async function openQueue(options: {
   })
   boss.on('error', error => logger.warn({ err: error }, 'the queue met an error'))
   boss.on('warning', warning => logger.debug({ warning }, 'the queue warns'))
-  await boss.start()
-  // Inside a transaction an unknown queue would be looked up outside of it: all are made before anything is sent.
-  await boss.createQueue(PARKED)
-  for (const { name } of kinds) await ensureQueue(boss, name)
-  if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
+
+  let opening: Promise<void> | undefined
+  const open = async () => {
+    await boss.start()
+    // Inside a transaction an unknown queue would be looked up outside of it: all are made before anything is sent.
+    await boss.createQueue(PARKED)
+    for (const { name } of kinds) await ensureQueue(boss, name)
+    if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
+  }
 
   return {
+    open() {
+      opening ??= open()
+      return opening
+    },
     async send(transaction, { name, version }, ids) {
       await boss.send(name, { ...ids, version }, { db: fromKysely(transaction) })
     },
@@ -130,7 +136,11 @@ export async function openQueue(options: {
       await boss.getDb().executeSql('select 1')
     },
     async stop(timeout) {
-      await boss.stop({ graceful: true, timeout })
+      const isOpen = await opening?.then(
+        () => true,
+        () => false,
+      )
+      if (isOpen) await boss.stop({ graceful: true, timeout })
     },
   }
 }

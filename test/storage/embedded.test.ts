@@ -5,7 +5,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { embeddedDatabase, inTransaction } from '../../src/storage/database.ts'
-import { type MessageKind, openQueue } from '../../src/storage/queue.ts'
+import { createQueue, type MessageKind } from '../../src/storage/queue.ts'
 
 const kind: MessageKind<'id'> = { name: 'test.happened', version: 1, ids: ['id'] }
 const MESSAGES = 1_200 // more than one page of them
@@ -14,7 +14,11 @@ describe('the embedded database', () => {
   test('has a queue that gives back what was in the hand of a process that died, however many messages there are', async () => {
     const pglite = await PGlite.create()
     const database = embeddedDatabase(pglite)
-    const open = () => openQueue({ backend: { pglite }, kinds: [kind], logger: pino({ level: 'silent' }) })
+    const open = async () => {
+      const queue = createQueue({ backend: { pglite }, kinds: [kind], logger: pino({ level: 'silent' }) })
+      await queue.open()
+      return queue
+    }
     const first = await open()
     const ids = Array.from({ length: MESSAGES }, () => randomUUID())
     for (const id of ids) await inTransaction(database, transaction => first.send(transaction, kind, { id }))
