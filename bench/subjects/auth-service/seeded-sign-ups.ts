@@ -6,14 +6,15 @@ import { readConfig } from '../../../src/config.ts'
 import type { EmailAddress } from '../../../src/email/address.ts'
 import { openStorage } from '../../../src/open-storage.ts'
 import { inTransaction } from '../../../src/storage/database.ts'
-import { openQueue } from '../../../src/storage/queue.ts'
+import { createQueue } from '../../../src/storage/queue.ts'
 
 const LOGGER = pino({ level: 'silent' })
 
 /** Writes sign-ups whose letters are still to be sent, as a time without a mail server leaves them behind. */
 export async function seedSignUps(environment: Record<string, string>, count: number): Promise<void> {
   await using storage = await openStorage(readConfig(environment), LOGGER)
-  const queue = await openQueue({ backend: storage.queueBackend, kinds: [accountCreated], logger: LOGGER })
+  const queue = createQueue({ backend: storage.queueBackend, kinds: [accountCreated], logger: LOGGER })
+  await queue.open()
   const password = { phc: '$argon2id$none', pepper: storage.secretKeys.ids[0]!, version: 1 }
   for (let number = 0; number < count; number++)
     await inTransaction(storage.database, async transaction => {
