@@ -26,6 +26,9 @@ const subscriptions = new Map<number, () => Promise<void>>()
 const no = task.optimize ? '' : 'no-'
 setFlagsFromString(`--${no}wasm-tier-up`)
 setFlagsFromString(`--${no}wasm-dynamic-tiering`)
+// By default a function is optimized once 13 MB of its code were executed, by which the start would wait for what it
+// needs but once.
+setFlagsFromString('--wasm-tiering-budget=200000000') // bytes
 
 const on = {
   log: (line: string) => tell({ kind: 'log', line }),
