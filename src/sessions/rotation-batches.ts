@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { PresentedToken, Rotation } from './rotate.ts'
 
 /** One token of one session, and everybody who waits for what becomes of it. */
@@ -38,7 +39,14 @@ export class RotationBatches {
 
   async #run(): Promise<void> {
     this.#isRunning = true
-    while (this.#waiting.size > 0) await this.#settle(this.#nextBatch())
+    let answer = () => {}
+    while (this.#waiting.size > 0) {
+      const settling = this.#settle(this.#nextBatch())
+      setImmediate(answer)
+      answer = await settling
+      await immediate() // requests that are there already join the next batch
+    }
+    answer()
     this.#isRunning = false
   }
 
@@ -53,15 +61,16 @@ export class RotationBatches {
     return [...batch.values()]
   }
 
-  async #settle(batch: Entry[]): Promise<void> {
+  /** @returns what answers everybody. Each answer takes a signature, for which the next batch should not wait. */
+  async #settle(batch: Entry[]): Promise<() => void> {
     try {
       const rotations = new Map((await this.#rotate(batch)).map(rotation => [rotation.sessionId, rotation]))
-      // Each answer takes a signature. Once the next batch is on its way, the database does not wait for them.
-      setImmediate(() => {
+      return () => {
         for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
-      })
+      }
     } catch {
       for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
+      return () => {}
     }
   }
 
