@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --heap-growing-percent=25
+#!/usr/bin/env -S node --max-semi-space-size=32 --heap-growing-percent=25
 import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { readConfig } from './config.ts'
