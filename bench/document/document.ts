@@ -18,7 +18,8 @@ export function composeDocument(results: readonly Result[]): string {
     '# Benchmarks',
     'Written by `npm run bench`. Generator, mail server, PostgreSQL and the measured service share the cores of one ' +
       'machine: on machines of their own each would get further. So the figures tell the size of things, and the ratios, ' +
-      'which are taken within one round, tell more. Measure where you run it.',
+      'which are taken within one round, tell more. Measure where you run it. What limits each figure, and what was done ' +
+      'for it, stands in [decision 11](decisions/0011-how-fast-and-what-limits-it.md).',
     '## What is to be reached',
     table({
       columns: ['what', 'at least', 'aim', 'found', ''],
