@@ -20,6 +20,7 @@ const OLDEST_NODE = 20 // whose npm is known to install package-lock.json
 
 const root = dirname(fileURLToPath(import.meta.url))
 const modules = join(root, 'node_modules')
+const BUNDLED_NODE = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
 
 main(process.argv[2])
 
@@ -59,17 +60,17 @@ function packagesOf(file) {
  * nobody else needs.
  */
 function neededPaths(packages, withDevelopment) {
-  const found = new Set()
-  const pending = [['', withDevelopment ? packages[''].devDependencies : {}]]
-  for (const [path, more] of pending) {
+  const found = new Set([''])
+  for (const path of found) {
+    // Of the project's own alone, package-lock.json tells these.
+    const development = withDevelopment ? packages[path].devDependencies : {}
     const { dependencies, optionalDependencies } = packages[path]
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...more })) {
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...development })) {
       const place = placeOf(name, path, packages)
-      if (!place || found.has(place) || !runsHere(packages[place])) continue
-      found.add(place)
-      pending.push([place, {}])
+      if (place && runsHere(packages[place])) found.add(place)
     }
   }
+  found.delete('')
   return [...found]
 }
 
@@ -142,30 +143,31 @@ function npm(args) {
 
 /** npm's scripts find node_modules/.bin/node before the machine's own, whether it works or not. */
 function checkNode() {
-  const bundled = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
-  const isThere = existsSync(bundled)
-  const answer = isThere
-    ? spawnSync(bundled, ['--version'], { encoding: 'utf8', shell: process.platform === 'win32' })
-    : undefined
+  const isThere = existsSync(BUNDLED_NODE)
+  const answer = isThere ? runBundledNode(['--version']) : undefined
   if (answer && answer.status === 0 && majorOf(answer.stdout) >= NEEDED_NODE) return
 
   if (majorOf(process.version) < NEEDED_NODE)
     fail(
       `Node ${NEEDED_NODE} or newer`,
-      `Node ${process.version}, and ${isThere ? `${bundled}, which does not run here` : `no Node of npm's for ${process.platform} ${process.arch}`}`,
+      `Node ${process.version}, and ${isThere ? `${BUNDLED_NODE}, which does not run here` : `no Node of npm's for ${process.platform} ${process.arch}`}`,
       `install Node ${NEEDED_NODE} from https://nodejs.org or with the system's packages, and run this again`,
     )
-  if (isThere) unlinkSync(bundled)
+  if (isThere) unlinkSync(BUNDLED_NODE)
+}
+
+function runBundledNode(args) {
+  return spawnSync(BUNDLED_NODE, args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' })
 }
 
 /** The service starts without it, too, only later: where the packages cannot be gathered, it says so and goes on. */
 function gather() {
   if (!existsSync(join(modules, 'rolldown/package.json'))) return
   process.stderr.write('Gathering the packages into few files, from which the service starts faster … ')
-  const bundled = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
-  const command = existsSync(bundled) ? bundled : process.execPath
-  const options = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' }
-  const { status, error, stderr } = spawnSync(command, ['startup/gather-packages.mjs'], options)
+  const script = ['startup/gather-packages.mjs']
+  const { status, error, stderr } = existsSync(BUNDLED_NODE)
+    ? runBundledNode(script)
+    : spawnSync(process.execPath, script, { cwd: root, encoding: 'utf8' })
   const [reason] = /^.*Error.*$/m.exec(stderr) || [stderr]
   process.stderr.write(status === 0 ? 'done\n' : `not done: ${error ? error.message : reason}\n`)
 }
