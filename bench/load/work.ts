@@ -1,5 +1,4 @@
 import type { Adapter, Answer, Confirmation, Credential, Person, Question } from '../adapters/adapter.ts'
-
 import { Queue } from './queue.ts'
 
 /** What the requests of a load are. */

@@ -1,5 +1,9 @@
+import type { Credential } from '../adapters/adapter.ts'
+import type { Measured } from '../load/recorder.ts'
+import { sendLoad } from '../load/send-load.ts'
 import type { DatabaseMeter } from '../meters/database.ts'
 import { ProcessorMeter, processTree } from '../meters/processor.ts'
+import type { Started } from './in-turn.ts'
 
 /** What one refresh takes; nothing is known of services that run elsewhere. */
 export type Cost = {
@@ -12,8 +16,42 @@ export type Cost = {
   commits?: number
 }
 
+export type RefreshLoad = {
+  connections: number
+  credentials: readonly Credential[]
+  /** Seconds. */
+  warmUp: number
+  duration: number
+}
+
+export type MeasuredRefreshes = {
+  measured: Measured & Cost
+  /** What the sessions have now. */
+  successors: readonly Credential[]
+  /** Share of one core that the load generator took. */
+  generatorCores: number
+}
+
+/** Has clients refresh as fast as they are answered, and tells what that took after the warm-up. */
+export async function measureRefreshes(
+  { subject, running, database }: Started,
+  { connections, credentials, warmUp, duration }: RefreshLoad,
+): Promise<MeasuredRefreshes> {
+  const work = { kind: 'refresh' as const }
+  const load = { adapter: subject.adapter, url: running.url, work, connections, people: [], warmUp: 0 }
+  const warm = warmUp > 0 ? await sendLoad({ ...load, credentials, duration: warmUp }) : { credentials }
+  const cost = await beginCost(running.pid, database)
+  const result = await sendLoad({ ...load, credentials: warm.credentials, duration })
+  const measured = result.kinds.refresh!
+  return {
+    measured: { ...measured, ...(await cost(measured.count)) },
+    successors: result.credentials,
+    generatorCores: result.generatorCores,
+  }
+}
+
 /** Watches a service and its database from now on, and tells what each of so many refreshes took. */
-export async function beginCost(
+async function beginCost(
   pid: number | undefined,
   database: DatabaseMeter | undefined,
 ): Promise<(count: number) => Promise<Cost>> {

@@ -1,11 +1,9 @@
 import type { SessionTable } from '../../../test/measuring/session-table.ts'
 import type { Plot } from '../../../test/proof/experiment.ts'
 import type { Measured } from '../../load/recorder.ts'
-import type { Cost } from '../cost.ts'
+import type { Cost } from '../measured-refreshes.ts'
 import { type Aim, judge, type Table } from '../measurement.ts'
 import { median, spread } from '../spread.ts'
-
-const COSTS = ['service', 'database', 'wal'] as const
 
 /** Refreshes at one size of the table, once a round; the table before the first round and after the last. */
 export type Size = { sessions: number; rounds: Sample[]; before: SessionTable; after: SessionTable }
@@ -21,23 +19,21 @@ export function sizeTable(sizes: readonly Size[]): Table {
       ...['sessions', 'refreshes/s', 'p50 (ms)', 'p99 (ms)', 'service (µs)', 'database (µs)', 'log (bytes)'],
       ...['table', 'indexes', 'HOT share'],
     ],
-    rows: sizes.map(({ sessions, rounds, before, after }) => [
-      sessions.toLocaleString('en'),
-      spread(rounds.map(({ rate }) => rate)),
-      spread(
-        rounds.map(({ p50 }) => p50),
-        1,
-      ),
-      spread(
-        rounds.map(({ p99 }) => p99),
-        1,
-      ),
-      ...COSTS.map(cost => spread(rounds.flatMap(round => round[cost] ?? []))),
-      mebibytes(after.table),
-      mebibytes(after.indexes),
-      percent(hotShare(before, after)),
-    ]),
+    rows: sizes.map(rowOf),
   }
+}
+
+function rowOf({ sessions, rounds, before, after }: Size): string[] {
+  const of = (key: keyof Sample, digits: number) =>
+    spread(
+      rounds.flatMap(round => round[key] ?? []),
+      digits,
+    )
+  return [
+    sessions.toLocaleString('en'),
+    ...[of('rate', 0), of('p50', 1), of('p99', 1), of('service', 0), of('database', 0), of('wal', 0)],
+    ...[mebibytes(after.table), mebibytes(after.indexes), percent(hotShare(before, after))],
+  ]
 }
 
 /** What many refreshes leave behind. */

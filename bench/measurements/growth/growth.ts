@@ -1,13 +1,11 @@
-import { type SessionTable, sessionTable } from '../../../test/measuring/session-table.ts'
+import { sessionTable } from '../../../test/measuring/session-table.ts'
 import type { Credential } from '../../adapters/adapter.ts'
-import type { LoadResult } from '../../load/generator.ts'
-import { sendLoad } from '../../load/send-load.ts'
 import { drawCredentials, fillWithSessions } from '../../subjects/auth-service/many-sessions.ts'
 import type { Subject } from '../../subjects/subject.ts'
-import { beginCost } from '../cost.ts'
 import { type Started, started } from '../in-turn.ts'
+import { measureRefreshes } from '../measured-refreshes.ts'
 import type { Bench, Figures, Measurement } from '../measurement.ts'
-import { aimsOf, latencyPlot, type Rotated, rotationTable, type Sample, type Size, sizeTable } from './figures.ts'
+import { aimsOf, latencyPlot, type Rotated, rotationTable, type Size, sizeTable } from './figures.ts'
 
 const SIZES = [10_000, 1_000_000, 10_000_000] // sessions
 const DRAWN = 20_000 // sessions that are refreshed, from all of the table
@@ -41,42 +39,39 @@ function startedForEach<Found>(
   return started(bench, own, one => startedForEach(bench, own, further, others => use([one, ...others])))
 }
 
+/** A table of one size, the service over it, and what its sessions have now. */
+type Filled = { one: Started; size: Size; credentials: readonly Credential[] }
+
 async function measureInTurn(all: Started[], sizes: readonly number[], bench: Bench): Promise<Size[]> {
-  const found: Size[] = []
-  const credentials: (readonly Credential[])[] = []
-  for (const [index, sessions] of sizes.entries()) {
-    const { databaseUrl } = all[index]!
-    await fillWithSessions(databaseUrl, sessions, bench.say)
-    credentials.push(await drawCredentials(databaseUrl, Math.min(sessions, DRAWN)))
-    const table = await sessionTable(databaseUrl)
-    found.push({ sessions, rounds: [], before: table, after: table })
-  }
-  for (let round = 0; round < bench.rounds; round++)
-    for (const [index, size] of found.entries()) {
-      const { sample, successors } = await measureOnce(all[index]!, credentials[index]!, bench)
-      size.rounds.push(sample)
-      credentials[index] = successors
-      bench.say(`${size.sessions.toLocaleString('en')} sessions: ${sample.rate.toFixed(0)} refreshes/s`)
-    }
-  for (const [index, size] of found.entries()) size.after = await tableAfter(all[index]!, size)
-  return found
+  const filled: Filled[] = []
+  for (const [index, one] of all.entries()) filled.push(await fill(one, sizes[index]!, bench))
+  for (let round = 0; round < bench.rounds; round++) for (const each of filled) await measureOnce(each, bench)
+  for (const { one, size } of filled)
+    size.after = await sessionTable(one.databaseUrl, size.before.updates + sum(size.rounds.map(({ count }) => count)))
+  return filled.map(({ size }) => size)
 }
 
-async function measureOnce(
-  one: Started,
-  credentials: readonly Credential[],
-  bench: Bench,
-): Promise<{ sample: Sample; successors: readonly Credential[] }> {
-  const warm = await refresh(one, credentials, bench.scaled(WARM_UP))
-  const cost = await beginCost(one.running.pid, one.database)
-  const { kinds, credentials: successors } = await refresh(one, warm.credentials, bench.scaled(DURATION))
-  const measured = kinds.refresh!
-  return { sample: { ...measured, ...(await cost(measured.count)) }, successors }
+async function fill(one: Started, sessions: number, bench: Bench): Promise<Filled> {
+  await fillWithSessions(one.databaseUrl, sessions, bench.say)
+  const credentials = await drawCredentials(one.databaseUrl, Math.min(sessions, DRAWN))
+  const table = await sessionTable(one.databaseUrl)
+  return { one, size: { sessions, rounds: [], before: table, after: table }, credentials }
 }
 
-function tableAfter({ databaseUrl }: Started, { before, rounds }: Size): Promise<SessionTable> {
-  return sessionTable(databaseUrl, before.updates + rounds.reduce((sum, { count }) => sum + count, 0))
+async function measureOnce(filled: Filled, bench: Bench): Promise<void> {
+  const { one, size, credentials } = filled
+  const { measured, successors } = await measureRefreshes(one, {
+    connections: CONNECTIONS,
+    credentials,
+    warmUp: bench.scaled(WARM_UP),
+    duration: bench.scaled(DURATION),
+  })
+  size.rounds.push(measured)
+  filled.credentials = successors
+  bench.say(`${size.sessions.toLocaleString('en')} sessions: ${measured.rate.toFixed(0)} refreshes/s`)
 }
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
 
 async function measureRotations(one: Started, bench: Bench): Promise<Rotated> {
   const { databaseUrl } = one
@@ -87,28 +82,24 @@ async function measureRotations(one: Started, bench: Bench): Promise<Rotated> {
   const wanted = bench.scaled(ROTATIONS)
   let rotations = 0
   while (rotations < wanted) {
-    const result = await refresh(one, credentials, bench.scaled(ROTATED_AT_ONCE))
-    credentials = result.credentials
-    rotations += result.kinds.refresh!.count
+    const { measured, successors } = await measureRefreshes(one, {
+      connections: CONNECTIONS,
+      credentials,
+      warmUp: 0,
+      duration: bench.scaled(ROTATED_AT_ONCE),
+    })
+    credentials = successors
+    rotations += measured.count
     bench.say(`${rotations.toLocaleString('en')} of ${wanted.toLocaleString('en')} rotations`)
   }
   return { rotations, before, after: await sessionTable(databaseUrl, before.updates + rotations) }
 }
 
-function refresh(
-  { subject, running }: Started,
-  credentials: readonly Credential[],
-  duration: number,
-): Promise<LoadResult> {
-  const load = { adapter: subject.adapter, url: running.url, work: { kind: 'refresh' as const }, people: [], warmUp: 0 }
-  return sendLoad({ ...load, connections: CONNECTIONS, credentials, duration })
-}
-
 function figuresOf(sizes: Size[], rotated: Rotated, bench: Bench): Figures {
   return {
     how:
-      `${CONNECTIONS} clients refresh ${DRAWN.toLocaleString('en')} sessions in turn, drawn at random from all of the ` +
-      `table, for ${bench.scaled(DURATION)} s after ${bench.scaled(WARM_UP)} s of warm-up, in ${bench.rounds} rounds in ` +
+      `${CONNECTIONS} clients refresh ${DRAWN.toLocaleString('en')} sessions in turn, or all where there are fewer, drawn at random ` +
+      `from the table, for ${bench.scaled(DURATION)} s after ${bench.scaled(WARM_UP)} s of warm-up, in ${bench.rounds} rounds in ` +
       'which the sizes take turns, each in a database with a service of its own. Then ' +
       `${rotated.rotations.toLocaleString('en')} rotations go over ${rotated.before.rows.toLocaleString('en')} sessions.`,
     tables: [sizeTable(sizes), rotationTable(rotated)],

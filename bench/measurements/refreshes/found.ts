@@ -1,5 +1,5 @@
 import type { Subject } from '../../subjects/subject.ts'
-import type { Cost } from '../cost.ts'
+import type { Cost } from '../measured-refreshes.ts'
 import { median } from '../spread.ts'
 
 export const CONNECTIONS = [16, 64, 256]

@@ -1,8 +1,7 @@
 import type { Credential } from '../../adapters/adapter.ts'
-import { sendLoad } from '../../load/send-load.ts'
 import { residentMemory } from '../../meters/memory.ts'
-import { beginCost } from '../cost.ts'
 import { inTurn, type Started } from '../in-turn.ts'
+import { measureRefreshes } from '../measured-refreshes.ts'
 import type { Bench, Figures, Measurement } from '../measurement.ts'
 import { aimsOf } from './aims.ts'
 import { COMPARED_AT, CONNECTIONS, type Found, type Round, type Sample } from './found.ts'
@@ -39,17 +38,12 @@ async function measureLoad(
   clients: { connections: number; credentials: readonly Credential[] },
   bench: Bench,
 ): Promise<{ sample: Sample; successors: readonly Credential[] }> {
-  const { subject, running, database } = started
-  const { connections, credentials } = clients
-  const work = { kind: 'refresh' as const }
-  const load = { adapter: subject.adapter, url: running.url, work, connections, people: [], warmUp: 0 }
-  const warm = await sendLoad({ ...load, credentials, duration: bench.scaled(WARM_UP) })
-  const cost = await beginCost(running.pid, database)
-  const result = await sendLoad({ ...load, credentials: warm.credentials, duration: bench.scaled(DURATION) })
-  const { count, rate, p50, p99 } = result.kinds.refresh!
-  const taken = { ...(await cost(count)), memory: memoryOf(started), generator: result.generatorCores }
-  bench.say(`${subject.name}, ${connections} connections: ${rate.toFixed(0)}/s, p99 ${p99.toFixed(1)} ms`)
-  return { sample: { connections, rate, p50, p99, ...taken }, successors: result.credentials }
+  const times = { warmUp: bench.scaled(WARM_UP), duration: bench.scaled(DURATION) }
+  const { measured, successors, generatorCores } = await measureRefreshes(started, { ...clients, ...times })
+  const { connections } = clients
+  const { rate, p99 } = measured
+  bench.say(`${started.subject.name}, ${connections} connections: ${rate.toFixed(0)}/s, p99 ${p99.toFixed(1)} ms`)
+  return { sample: { connections, ...measured, memory: memoryOf(started), generator: generatorCores }, successors }
 }
 
 const memoryOf = ({ running: { pid } }: Started) => (pid === undefined ? undefined : residentMemory(pid))
