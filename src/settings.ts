@@ -84,7 +84,7 @@ export function parseNetwork(text: string): string {
   const family = isIP(address ?? '')
   const width = family === 6 ? 128 : 32
   const rangeFits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= width)
-  if (!family || !rangeFits || rest !== undefined)
+  if (!family || !rangeFits || rest !== undefined || text.includes('%'))
     throw new SettingFault('addresses or CIDR ranges by commas, such as 10.0.0.0/8,::1')
   return text
 }

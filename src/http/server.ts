@@ -16,9 +16,11 @@ import { answerClientError } from './connections/client-error.ts'
 import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
 import { prepareListeningServers } from './connections/listening-servers.ts'
 import type { HeldRefusals } from './held-refusals.ts'
+import { parseIp } from './ip-address.ts'
 import { acceptJson } from './json.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
 import { refusalOf } from './refusal-of.ts'
+import { readForwardedFor, TrustedProxies } from './trusted-proxies.ts'
 import { takeTurns } from './turns.ts'
 
 /** The HTTP server as areas see it: routes with schemas in TypeBox. */
@@ -51,6 +53,7 @@ const BODY_LIMIT = 64 * 1024 // bytes
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { logger, trustedProxies, isHttps, problems, isUnavailable, heldRefusals, onAnswer } = options
+  const proxies = new TrustedProxies(trustedProxies)
   const headersFor = (id: string) => commonHeaders(id, isHttps)
   const server = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -65,7 +68,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       shouldUpgradeCallback: () => false, // Fastify would take and forget upgrades on further addresses of localhost
     },
     return503OnClosing: false, // that answer is neither a problem document nor logged
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    trustProxy: trustedProxies.length > 0 && (address => proxies.includes(address)),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     ajv: {
@@ -104,6 +107,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return sendProblem(reply, codes, new Refusal(methods.length > 0 ? 'method_not_allowed' : 'not_found'))
   })
   rememberRoutes(server)
+  readForwardedFor(server, proxies, logger)
   takeTurns(server)
   closeConnectionsWhenStopping(server)
   server.addHook('preClose', async () => heldRefusals.release())
@@ -124,7 +128,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     onAnswer({ method, route, status: reply.statusCode, seconds })
     const milliseconds = Math.round(reply.elapsedTime * 10) / 10
     // The route's pattern and not what was asked for: targets hold tokens, in garbled links also in the path, and passwords.
-    request.log.info({ method, path: route, status: reply.statusCode, ms: milliseconds, ip: request.ip }, 'answered')
+    const ip = parseIp(request.ip)
+    request.log.info({ method, path: route, status: reply.statusCode, ms: milliseconds, ip }, 'answered')
   })
   return server
 }
