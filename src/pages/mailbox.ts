@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { html } from '../http/html.ts'
 import { Refusal } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
+import { isForwarded } from '../http/trusted-proxies.ts'
 import { layout } from './shell/layout.ts'
 
 /** A letter as the mailbox shows it. */
@@ -29,11 +30,12 @@ export type MailboxNeeds = { mailbox: MailboxReader; isLoopback(host: string): b
  * `/mailbox/api/messages?to=…` for tests.
  *
  * Whoever can read it can confirm any address, so it answers on this machine's own names alone: a foreign page whose
- * name was pointed at this machine (DNS rebinding) gets nothing.
+ * name was pointed at this machine (DNS rebinding) gets nothing. Nor does anybody behind a reverse proxy, which may well ask
+ * by the name localhost: it is known by its forwarding headers, or by HTTP/1.0, which nginx speaks without being told.
  */
 export function mailboxPages(server: HttpServer, needs: MailboxNeeds): void {
   const { mailbox } = needs
-  const mayRead = { onRequest: async (request: FastifyRequest) => refuseOtherHosts(request, needs) }
+  const mayRead = { onRequest: async (request: FastifyRequest) => refuseOtherMachines(request, needs) }
 
   server.get('/mailbox', mayRead, async (_request, reply) => {
     const letters = await mailbox.messages()
@@ -65,9 +67,11 @@ export function mailboxPages(server: HttpServer, needs: MailboxNeeds): void {
   })
 }
 
-function refuseOtherHosts({ headers }: FastifyRequest, { isLoopback, mailboxForced }: MailboxNeeds): void {
-  const hostname = URL.parse(`http://${headers.host ?? ''}`)?.hostname
-  if (!mailboxForced && !(hostname && isLoopback(hostname))) throw new Refusal('not_found')
+function refuseOtherMachines({ raw }: FastifyRequest, { isLoopback, mailboxForced }: MailboxNeeds): void {
+  if (mailboxForced) return
+  const hostname = URL.parse(`http://${raw.headers.host ?? ''}`)?.hostname
+  const isDirect = !isForwarded(raw.headers) && raw.httpVersion !== '1.0'
+  if (!isDirect || !hostname || !isLoopback(hostname)) throw new Refusal('not_found')
 }
 
 async function letterOf(mailbox: MailboxReader, request: FastifyRequest): Promise<MailboxLetter> {

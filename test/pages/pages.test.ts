@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { sendRaw } from '../support/raw-http.ts'
 import {
   confirmedAccount,
   exchange,
@@ -278,8 +279,30 @@ describe('the pages', () => {
       [letter!.id],
     )
     for (const path of ['/mailbox', `/mailbox/${letter!.id}`, '/mailbox/api/messages'])
-      assert.equal((await rawGet(service.url, path, 'rebound.example')).status, 404, path)
-    assert.equal((await rawGet(service.url, '/mailbox', new URL(service.url).host)).status, 200)
+      assert.equal((await rawGet(service.url, path, { host: 'rebound.example' })).status, 404, path)
+    assert.equal((await rawGet(service.url, '/mailbox', { host: new URL(service.url).host })).status, 200)
+  })
+
+  test('the mailbox shows nothing through a reverse proxy, which may ask by the name localhost', async () => {
+    for (const [name, value] of [
+      ['x-forwarded-for', '127.0.0.1'],
+      ['x-forwarded-for', ''],
+      ['forwarded', 'for=127.0.0.1'],
+      ['x-forwarded-host', 'localhost'],
+      ['x-forwarded-proto', 'https'],
+      ['x-real-ip', '127.0.0.1'],
+      ['via', '1.1 proxy'],
+    ] as const)
+      for (const path of ['/mailbox', '/mailbox/api/messages'])
+        assert.equal((await rawGet(service.url, path, { [name]: value })).status, 404, `${path} ${name}`)
+    const { answers } = await sendRaw(service.service.port, 'GET /mailbox HTTP/1.0\r\nhost: localhost\r\n\r\n')
+    assert.equal(answers[0]?.status, 404)
+  })
+
+  test('the mailbox that is forced shows letters through a proxy too', async () => {
+    await using service = await startTestService('PGlite', { env: { AUTH_MAILBOX: 'on' } })
+    const headers = { host: 'auth.example.com', 'x-forwarded-for': '192.0.2.7' }
+    assert.equal((await rawGet(service.url, '/mailbox', headers)).status, 200)
   })
 
   test('the reference is served by us, and allows itself nothing from elsewhere', async () => {
@@ -300,10 +323,10 @@ describe('the pages', () => {
 const formOf = ({ email, password }: SignedUp) => ({ email, password })
 
 /** A GET with a Host header of its own. */
-async function rawGet(origin: string, path: string, host: string): Promise<{ status: number }> {
+async function rawGet(origin: string, path: string, headers: Record<string, string>): Promise<{ status: number }> {
   const { get } = await import('node:http')
   return new Promise((resolve, reject) => {
-    get(new URL(path, origin), { headers: { host } }, response => {
+    get(new URL(path, origin), { headers }, response => {
       response.resume()
       response.on('end', () => resolve({ status: response.statusCode! }))
     }).on('error', reject)
