@@ -295,7 +295,8 @@ describe('the pages', () => {
     ] as const)
       for (const path of ['/mailbox', '/mailbox/api/messages'])
         assert.equal((await rawGet(service.url, path, { [name]: value })).status, 404, `${path} ${name}`)
-    const { answers } = await sendRaw(service.service.port, 'GET /mailbox HTTP/1.0\r\nhost: localhost\r\n\r\n')
+    const oldRequest = `GET /mailbox HTTP/1.0\r\nhost: ${new URL(service.url).host}\r\n\r\n`
+    const { answers } = await sendRaw(service.service.port, oldRequest)
     assert.equal(answers[0]?.status, 404)
   })
 
