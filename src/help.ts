@@ -1,23 +1,17 @@
 import { SETTINGS } from './setting-names.ts'
 
-const DESCRIPTIONS: Record<string, string> = {
-  serve: 'run the service (the default)',
-  migrate: 'bring the database up to date and end',
-  'keys list': 'show the keys that sign access tokens',
-  'keys rotate': 'let the next key sign; --now drops the current one, for a key that leaked',
-  'audit enumeration':
-    'ask a service at --url=… whether strangers can tell who has an account; has a --help of its own',
-}
+const line = (name: string, text: string) => `  ${name.padEnd(25)} ${text}`
 
-/** What `--help` prints: commands, and every setting with its default. */
-export function helpText(commands: string[]): string {
-  const line = (name: string, text: string) => `  ${name.padEnd(25)} ${text}`
+/** What `--help` prints: every command with what it does, and every setting with its default. */
+export function helpText(commands: readonly (readonly [name: string, description: string])[]): string {
   return [
     'auth-service [command]',
     '',
-    'Commands',
-    ...commands.map(name => line(name, DESCRIPTIONS[name] ?? '')),
+    'Commands; each has a --help of its own',
+    ...commands.map(([name, description]) => line(name, description)),
     line('--help, --version', ''),
+    '',
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the named account or session does not exist or is ambiguous',
     '',
     'Settings, from the environment; nothing needs setting to start',
     ...Object.entries(SETTINGS).map(([name, [fallback, meaning]]) => line(name, `${meaning} (default: ${fallback})`)),

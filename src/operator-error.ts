@@ -1,3 +1,6 @@
+/** What was needed, what was found instead, and what to do about it. */
+export type OperatorFault = { needed: string; found: string; remedy: string }
+
 /**
  * A fault that only the operator can mend. It ends the start with exit code 1 and is shown without a stack trace.
  *
@@ -5,13 +8,15 @@
  */
 export class OperatorError extends Error {
   override name = 'OperatorError'
+  readonly fault: OperatorFault
 
   /**
    * @param fault.needed what the service needs here
    * @param fault.found what it met instead; never a secret
    * @param fault.remedy what the operator can do about it, as a command or a setting where there is one
    */
-  constructor(fault: { needed: string; found: string; remedy: string }, options?: ErrorOptions) {
+  constructor(fault: OperatorFault, options?: ErrorOptions) {
     super(`Needed: ${fault.needed}\nFound:  ${fault.found}\nDo:     ${fault.remedy}`, options)
+    this.fault = fault
   }
 }

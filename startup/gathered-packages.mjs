@@ -13,6 +13,7 @@ export const GATHERED = [
   '@fastify/cors',
   '@fastify/swagger',
   '@zxcvbn-ts/language-common',
+  'commander',
   'fastify',
   'jose',
   'kysely',

@@ -31,6 +31,15 @@ describe('the command line', () => {
     assert.match(await run(env, 'migrate'), /up to date/)
   })
 
+  test('with --json a command prints JSON alone, a line for each of several', async () => {
+    await using directory = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: directory.path }
+    assert.equal(JSON.parse(await run(env, 'migrate', '--json')).migrations[0], '0001_initial.sql')
+    const lines = (await run(env, 'keys', 'list', '--json')).trim().split('\n')
+    const keys = lines.map(line => JSON.parse(line))
+    assert.deepEqual(keys.map(({ role }) => role).sort(), ['current', 'next'])
+  })
+
   test('five processes that migrate at once are fine', async () => {
     await using database = await createTestDatabase()
     const env = { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }

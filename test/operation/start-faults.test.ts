@@ -14,10 +14,10 @@ import { fillDataDirectory, SECRET_KEY } from '../support/service.ts'
 const OTHER_KEY = `k1:${Buffer.alloc(32, 'other').toString('base64')}`
 
 /** Each fault ends the start with one message: what was needed, what was found, what to do; no stack, no secret. */
-async function assertRefused(env: Record<string, string>, patterns: RegExp[], args: string[] = []) {
+async function assertRefused(env: Record<string, string>, patterns: RegExp[], args: string[] = [], exitCode = 1) {
   await using service = new ServiceProcess(env, args)
   const { code, stderr, stdout } = await service.ended()
-  assert.equal(code, 1, stderr + stdout)
+  assert.equal(code, exitCode, stderr + stdout)
   for (const pattern of [/Needed: +\S/, /Found: +\S/, /Do: +\S/, ...patterns]) assert.match(stderr, pattern)
   assert.ok(!/^ +at /m.test(stderr), `a stack trace:\n${stderr}`)
 }
@@ -143,8 +143,25 @@ describe('the start is refused with one clear message', () => {
   })
 
   test('when a command or an option is unknown', async () => {
-    await assertRefused({}, [/"start"/, /serve, migrate, keys list, keys rotate/], ['start'])
-    await assertRefused({}, [/--port/], ['--port', '80'])
-    await assertRefused({}, [/--now/], ['migrate', '--now'])
+    const wrongUsage = (args: string[], ...patterns: RegExp[]) => assertRefused({}, patterns, args, 2)
+    await wrongUsage(['start'], /"start"/, /serve, migrate, keys list, keys rotate/)
+    await wrongUsage(['keys', 'rotat'], /"rotat"/, /did you mean rotate/)
+    await wrongUsage(['keys'], /keys list, keys rotate/)
+    await wrongUsage(['--port', '80'], /--port/)
+    await wrongUsage(['migrate', '--now'], /--now/)
+    await wrongUsage(['migrate', '--jsno'], /--jsno/, /did you mean --json/)
+  })
+
+  test('as one JSON object on one line where --json is given', async () => {
+    await using service = new ServiceProcess({ AUTH_PORT: 'none' }, ['migrate', '--json'])
+    const { code, stderr, stdout } = await service.ended()
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(JSON.parse(stderr).error.message, /AUTH_PORT/)
+    await using unknown = new ServiceProcess({}, ['keys', 'list', '--json', 'more'])
+    const { error } = JSON.parse((await unknown.ended()).stderr)
+    assert.deepEqual(
+      [error.code, Object.keys(error)],
+      ['wrong_usage', ['code', 'message', 'needed', 'found', 'remedy']],
+    )
   })
 })

@@ -72,6 +72,10 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     imports: ['accounts', 'confirmation', 'sessions', 'tokens', 'email/address.ts', 'http', 'storage'],
     because: 'pages are for people what routes are for programs; nothing rests on them',
   },
+  'command-line': {
+    imports: ['enumeration', 'tokens', 'config.ts', 'help.ts', 'open-storage.ts', 'version.ts'],
+    because: 'it turns arguments into operations and results into text, and no other part knows of it',
+  },
   enumeration: {
     imports: [],
     because: 'it asks a service from outside, as a stranger would, and knows nothing but its interface',
@@ -94,6 +98,7 @@ export const PACKAGES: Record<string, { home: string[]; typesAnywhere?: true }> 
   '@node-rs/argon2': { home: ['passwords/**'] },
   '@scalar/fastify-api-reference': { home: ['reference/**'] },
   '@zxcvbn-ts/language-common': { home: ['passwords/**'] },
+  commander: { home: ['command-line/**'] },
   fastify: { home: ['http/**', 'pages/**', 'reference/**', '*/routes.ts', 'sessions/oauth-error.ts'] },
   jose: { home: ['tokens/**'] },
   kysely: {
@@ -219,7 +224,7 @@ function areaFault(area: string, says: string, target: string, isType: boolean):
   const row = AREAS[area]
   if (!row) return `${says} nothing is known of ${area}: give it a row in test/support/arrows.ts, with its reason.`
   if (target === CONFIGURATION)
-    return isType
+    return isType || row.imports.includes(CONFIGURATION)
       ? undefined
       : `${says} areas import its types only: take the value as an argument, which a test can set.`
   const allowed = [...row.imports, ...LEAVES]

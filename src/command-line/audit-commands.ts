@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import type { CommandLine } from './command-line.ts'
+
+/** `audit enumeration`. */
+export function auditCommands(program: Command, { streams }: CommandLine): void {
+  const audit = program.command('audit').description('ask a service from outside')
+  audit
+    .command('enumeration')
+    .description('ask a service at --url=… whether strangers can tell who has an account')
+    // It parses its own options, and its exit code is its finding.
+    .argument('[options...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (_options: string[], _: object, command: Command) => {
+      const { enumerationCommand, NOT_FOUND_OUT } = await import('../enumeration/command.ts')
+      process.exitCode = NOT_FOUND_OUT
+      process.exitCode = await enumerationCommand(command.args, streams)
+    })
+}
