@@ -24,9 +24,9 @@ export async function openAreas(needs: {
   now: () => number
 }) {
   const { config, storage, queue, metrics, publicUrl, now } = needs
-  const { database, refreshDatabase, secretKeys } = storage
+  const { database, backgroundDatabase, refreshDatabase, secretKeys } = storage
   const signingKeys = await SigningKeys.open({
-    database,
+    database: backgroundDatabase,
     sealing: secretKeys.for('sealing'),
     algorithm: config.signingAlgorithm,
     accessTokenTtl: config.accessTokenTtl,

@@ -8,13 +8,17 @@ import type { KeyRing } from './secrets/key-ring.ts'
 import { checkSecretKeys, hasSeenSecretKeys, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { secretKeyOf } from './secrets/secret-key-file.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
-import { type Database, embeddedDatabase, postgresDatabase } from './storage/database.ts'
+import { type Database, embeddedDatabase } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
+import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue.ts'
 import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
 
 export type Storage = AsyncDisposable & {
+  /** For requests: no query takes longer than a request may wait. */
   database: Database
+  /** The same for what nobody waits for, with longer queries; on PostgreSQL on connections of its own. */
+  backgroundDatabase: Database
   /**
    * The same for exchanging refresh tokens alone; on PostgreSQL a connection of its own, so that an exchange never waits
    * behind what a crowd asks.
@@ -43,18 +47,16 @@ const SECRET_KEY_USES: SecretKeyUse[] = [
 export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
-  const { database, refreshDatabase, queueBackend } = config.databaseUrl
+  const { migrations, ...databases } = config.databaseUrl
     ? await openPostgres(config.databaseUrl, opened, logger)
     : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
-  const migrations = await migrate(database)
-  const isNew = !(await hasSeenSecretKeys(database))
+  const { backgroundDatabase } = databases
+  const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
   const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
-  await checkSecretKeys(database, secretKeys, SECRET_KEY_USES)
+  await checkSecretKeys(backgroundDatabase, secretKeys, SECRET_KEY_USES)
   const parts = opened.move()
   return {
-    database,
-    refreshDatabase,
-    queueBackend,
+    ...databases,
     secretKeys,
     migrations,
     failed: failure.promise,
@@ -76,16 +78,29 @@ async function openEmbedded(
   const { pglite, close } = await openEmbeddedDatabase({ directory, logger, onFailure })
   opened.defer(close)
   const database = embeddedDatabase(pglite)
-  return { database, refreshDatabase: database, queueBackend: { pglite } }
+  const migrations = await migrate(database)
+  return { database, backgroundDatabase: database, refreshDatabase: database, queueBackend: { pglite }, migrations }
 }
 
 async function openPostgres(url: string, opened: AsyncDisposableStack, logger: Logger) {
-  const database = postgresDatabase(url, logger)
-  opened.defer(() => database.destroy())
+  const open = (options?: Parameters<typeof postgresDatabase>[2]) => {
+    const database = postgresDatabase(url, logger, options)
+    opened.defer(() => database.destroy())
+    return database
+  }
+  const migrations = await migrateOn(open({ connections: 1, work: 'migration' }), url)
+  return {
+    database: open(),
+    backgroundDatabase: open({ connections: 2, work: 'background' }),
+    refreshDatabase: open({ connections: 1, isPrepared: true }), // one batch of exchanges at a time
+    queueBackend: { postgresUrl: url },
+    migrations,
+  }
+}
+
+async function migrateOn(database: Database, url: string): Promise<string[]> {
   await checkPostgres(database, url)
-  const refreshDatabase = postgresDatabase(url, logger, { connections: 1, isPrepared: true }) // one batch of exchanges at a time
-  opened.defer(() => refreshDatabase.destroy())
-  return { database, refreshDatabase, queueBackend: { postgresUrl: url } }
+  return migrate(database)
 }
 
 async function checkPostgres(database: Database, url: string): Promise<void> {

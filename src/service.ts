@@ -92,7 +92,14 @@ export async function startService(
   const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
   opened.defer(() => areas.lanes.close())
   await lowerHashingPriority()
-  opened.use(startHousekeeping({ ...areas, auditRetention: config.auditRetention, logger }))
+  opened.use(
+    startHousekeeping({
+      ...areas,
+      database: storage.backgroundDatabase,
+      auditRetention: config.auditRetention,
+      logger,
+    }),
+  )
   const metricsListener =
     config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
   if (metricsListener) opened.defer(() => metricsListener.close())

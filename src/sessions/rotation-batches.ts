@@ -1,4 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises'
+import { isUnavailable } from '../storage/unavailable.ts'
 import type { PresentedToken, Rotation } from './rotate.ts'
 
 /** One token of one session, and everybody who waits for what becomes of it. */
@@ -25,7 +26,7 @@ export class RotationBatches {
 
   /**
    * @returns undefined when there is no such session
-   * @throws whatever the database threw, when it refused this very token twice
+   * @throws whatever the database threw, when it refused this very token twice or cannot be reached
    */
   rotate({ sessionId, generation, network }: PresentedToken): Promise<Rotation | undefined> {
     const token = `${sessionId} ${generation}`
@@ -68,10 +69,21 @@ export class RotationBatches {
       return () => {
         for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
       }
-    } catch {
-      for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
+    } catch (error) {
+      if (isUnavailable(error)) this.#rejectAll(batch, error)
+      else for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
       return () => {}
     }
+  }
+
+  /**
+   * Nobody waits for the database twice: who came while a batch was under way that it did not answer has waited for it
+   * already.
+   */
+  #rejectAll(batch: readonly Entry[], error: unknown): void {
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { outcome } of [...batch, ...waiting]) outcome.reject(error)
   }
 
   async #settleAlone(entry: Entry): Promise<void> {

@@ -5,11 +5,8 @@ import {
   type KyselyPlugin,
   PGliteDialect,
   type PGliteDialectConfig,
-  PostgresDialect,
   type Transaction,
 } from 'kysely'
-import pg from 'pg'
-import type { Logger } from 'pino'
 
 /**
  * Every table of the service. Each area adds its own from its store, by declaration merging, so that a table is
@@ -56,59 +53,12 @@ export function inTransaction<T>(
   return openTransaction.run(true, () => database.withoutPlugins().transaction().execute(work))
 }
 
-const databaseOver = (dialect: Dialect): Database => new Kysely<Tables>({ dialect, plugins: [guard] })
+/** The database that a dialect leads to, guarded by {@link refuseInsideTransaction}. */
+export const databaseOver = (dialect: Dialect): Database => new Kysely<Tables>({ dialect, plugins: [guard] })
 
 /** @param pglite an open PGlite; closed by whoever opened it. */
 export function embeddedDatabase(pglite: NonNullable<PGliteDialectConfig['pglite']>): Database {
   return databaseOver(new PGliteDialect({ pglite }))
-}
-
-const MOST_CONNECTIONS = 10
-
-const POOL = {
-  connectionTimeoutMillis: 5_000,
-  statement_timeout: 30_000, // milliseconds; what waits longer for a lock has met a fault, and is answered with 503
-  keepAlive: true,
-}
-
-/**
- * @param url a PostgreSQL connection URL
- * @param options.connections how many there are at the most. Each is made when first needed.
- * @param options.isPrepared whether each statement is prepared once a connection: for few that are sent all the time
- */
-export function postgresDatabase(
-  url: string,
-  logger: Logger,
-  { connections = MOST_CONNECTIONS, isPrepared = false } = {},
-): Database {
-  const Client = isPrepared ? PreparingClient : pg.Client
-  const pool = new pg.Pool({ connectionString: url, max: connections, Client, ...POOL })
-  // Without a listener, an idle connection that the server drops would end the process.
-  pool.on('error', error => logger.warn({ code: errorCode(error) }, 'a database connection was lost'))
-  // The pool listens to idle connections only, and one in use that is lost would end the process too. Whoever uses it
-  // is told by the failing query.
-  pool.on('connect', client => client.on('error', () => {}))
-  return databaseOver(new PostgresDialect({ pool }))
-}
-
-/**
- * Prepares what it sends with parameters: PostgreSQL would otherwise parse and plan it anew each time, which for the
- * exchange of a few refresh tokens takes longer than the exchange.
- */
-class PreparingClient extends pg.Client {
-  readonly #names = new Map<string, string>()
-
-  // biome-ignore lint/suspicious/noExplicitAny: pg describes it by a dozen overloads, of which Kysely uses this one
-  override query(text: any, values?: any): any {
-    if (typeof text !== 'string' || !Array.isArray(values)) return super.query(text, values)
-    return super.query({ name: this.#nameOf(text), text, values })
-  }
-
-  #nameOf(text: string): string {
-    const name = this.#names.get(text) ?? `statement ${this.#names.size + 1}`
-    this.#names.set(text, name)
-    return name
-  }
 }
 
 /** The SQLSTATE of a database error, the same on both databases; undefined for any other error. */

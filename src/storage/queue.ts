@@ -10,6 +10,7 @@ import {
 import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
 import { type DatabaseTransaction, refuseInsideTransaction } from './database.ts'
+import { postgresConnections } from './postgres.ts'
 
 /**
  * A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret, nor anything
@@ -68,6 +69,8 @@ const RETENTION = {
   retentionSeconds: 14 * 86_400,
   deleteAfterSeconds: 3_600, // a settled message is of no more use
 }
+
+const LONGEST_QUERY = 10_000 // milliseconds, after which the connection is given up
 
 /** The queue of these kinds of messages. */
 export function createQueue(options: { backend: QueueBackend; kinds: readonly MessageKind[]; logger: Logger }): Queue {
@@ -157,7 +160,7 @@ function isOfLaterVersion(data: unknown, known: number): boolean {
 }
 
 function backendOptions(backend: QueueBackend) {
-  if ('postgresUrl' in backend) return { connectionString: backend.postgresUrl, max: 4 }
+  if ('postgresUrl' in backend) return { ...postgresConnections(backend.postgresUrl, LONGEST_QUERY), max: 4 }
   const inner = fromPglite(backend.pglite)
   const db: NonNullable<ConstructorOptions['db']> = {
     ...inner,

@@ -1,20 +1,43 @@
 import { errorCode } from './database.ts'
 
+/** The database cannot do it at the moment; trying again can help. */
+export class UnavailableError extends Error {
+  override name = 'UnavailableError'
+}
+
 /**
  * SQLSTATE classes of a database that is away, full or overloaded, or that undid a transaction for a conflict: trying
  * again can help. 08 connection, 40 rollback, 53 resources, 57 operator intervention, 58 system.
  */
 const CLASSES = ['08', '40', '53', '57', '58']
 
+/**
+ * 25006 read_only_sql_transaction: a primary that became a standby. 55000 object_not_in_prerequisite_state: a database
+ * that accepts no connections. 55P03 lock_not_available.
+ */
+const CODES = ['25006', '55000', '55P03']
+
 const NETWORK_ERRORS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']
 
 // node-postgres has no code for these.
-const MESSAGES = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection)/
+const MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection|Client was closed)/
 
 /** Whether an error means that the database cannot be reached or cannot work for the moment. */
 export function isUnavailable(error: unknown): boolean {
+  if (error instanceof UnavailableError) return true
   const code = errorCode(error)
   if (code !== undefined)
-    return NETWORK_ERRORS.includes(code) || (code.length === 5 && CLASSES.includes(code.slice(0, 2)))
+    return (
+      NETWORK_ERRORS.includes(code) || CODES.includes(code) || (code.length === 5 && CLASSES.includes(code.slice(0, 2)))
+    )
   return error instanceof Error && MESSAGES.test(error.message)
+}
+
+/**
+ * Whether an error that the server reported is one of the server that the connection leads to, rather than of the
+ * statement: a new connection may lead to another one. 57P01 to 57P05 are shutdowns and the like.
+ */
+export function endsConnection(code: string | undefined): boolean {
+  return code !== undefined && (code === '25006' || code === '55000' || /^(08|53|57P0)/.test(code))
 }

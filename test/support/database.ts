@@ -1,8 +1,9 @@
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { pino } from 'pino'
-import { type Database, embeddedDatabase, postgresDatabase } from '../../src/storage/database.ts'
+import { type Database, embeddedDatabase } from '../../src/storage/database.ts'
 import { migrate } from '../../src/storage/migrate.ts'
+import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { createDatabase } from './postgres.ts'
 
 /** Every suite that asks the database runs on each of them. */
@@ -32,7 +33,7 @@ async function openPglite(): Promise<OpenedDatabase> {
 
 async function openPostgres(): Promise<OpenedDatabase> {
   const { url, drop } = await createTestDatabase()
-  const database = postgresDatabase(url, pino({ level: 'silent' }))
+  const database = postgresDatabase(url, pino({ level: 'silent' }), { work: 'background' })
   return {
     database,
     async [Symbol.asyncDispose]() {

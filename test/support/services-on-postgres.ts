@@ -1,5 +1,6 @@
 import { pino } from 'pino'
-import { type Database, postgresDatabase } from '../../src/storage/database.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { postgresDatabase } from '../../src/storage/postgres.ts'
 import type { Alteration } from './altered-source.ts'
 import { createDatabase } from './postgres.ts'
 import { emptyDirectory, ServiceProcess } from './process.ts'

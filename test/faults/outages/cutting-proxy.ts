@@ -12,7 +12,9 @@ export class CuttingProxy implements AsyncDisposable {
   /** Makes what watches each new connection. */
   watch: (() => Watch) | undefined
   connections = 0
-  readonly #target: number
+  #target: number
+  #isSilent = false
+  readonly #silenced = new WeakSet<Socket>()
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
   #port = 0
@@ -44,6 +46,25 @@ export class CuttingProxy implements AsyncDisposable {
     await closed
   }
 
+  /**
+   * Passes nothing on any more, as if the host behind it were gone without a word: connections stay open and new ones are
+   * accepted, but nothing comes back, not even after {@link hear}.
+   */
+  fallSilent(): void {
+    this.#isSilent = true
+    for (const socket of this.#sockets) this.#silenced.add(socket)
+  }
+
+  /** Serves new connections again. */
+  hear(): void {
+    this.#isSilent = false
+  }
+
+  /** Leads new connections to another server. */
+  leadTo(target: number): void {
+    this.#target = target
+  }
+
   /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
@@ -56,6 +77,7 @@ export class CuttingProxy implements AsyncDisposable {
   #join(client: Socket): void {
     this.connections++
     const server = connect(this.#target, '127.0.0.1')
+    if (this.#isSilent) for (const socket of [client, server]) this.#silenced.add(socket)
     const watch = this.watch?.()
     this.#lead(client, server, chunk => watch?.('client', chunk))
     this.#lead(server, client, chunk => watch?.('server', chunk))
@@ -64,6 +86,7 @@ export class CuttingProxy implements AsyncDisposable {
   #lead(from: Socket, to: Socket, watch: (chunk: Buffer) => number | undefined): void {
     this.#sockets.add(from)
     from.on('data', (chunk: Buffer) => {
+      if (this.#silenced.has(from)) return
       const passed = watch(chunk)
       if (passed === undefined) to.write(chunk)
       else to.write(chunk.subarray(0, passed), () => to.destroy())
@@ -71,7 +94,7 @@ export class CuttingProxy implements AsyncDisposable {
     from.on('error', () => {})
     from.on('close', () => {
       this.#sockets.delete(from)
-      to.destroy()
+      if (!this.#silenced.has(from)) to.destroy() // else the other side does not learn of it
     })
   }
 }

@@ -1,0 +1,122 @@
+import pg from 'pg'
+import { endsConnection, UnavailableError } from './unavailable.ts'
+
+// milliseconds; after them the server gives back the locks of a client that it has lost
+const LONGEST_PAUSE_IN_TRANSACTION = 10_000
+const LONGEST_GOODBYE = 1_000 // milliseconds; a server that is lost never closes its side
+
+/**
+ * A connection on which nothing waits for ever: a query that takes longer than `query_timeout` destroys it.
+ *
+ * pg's own timeout only rejects the promise and leaves the connection usable, although it may be dead, and although the
+ * result may still arrive and would then be taken for that of the next query. Emits `lost` then.
+ *
+ * When it connects it refuses a server that accepts no writes, so that after a failover no connection to the old primary
+ * is made again, and tells whether a connection pooler stands between.
+ */
+export class BoundedClient extends pg.Client {
+  /**
+   * Whether the server session is this connection's own. Behind a pooler such as PgBouncer each transaction may meet
+   * another one: nothing may be left in a session, neither settings nor prepared statements.
+   */
+  isDirect = false
+  readonly #deadline: number
+  readonly #statementTimeout: number
+  #timer: NodeJS.Timeout | undefined
+  #isSpent = false
+  #hasEnded = false
+
+  /**
+   * @param config.query_timeout milliseconds that a query may take; 0 for no limit
+   * @param config.session_statement_timeout the server's own limit, in milliseconds, for a session that is our own. It is
+   *   the shorter of the two, so that a statement that waits for a lock does not go on in the server when the client has
+   *   given up. (pg would send `statement_timeout` at the start, which PgBouncer refuses.)
+   */
+  constructor(config: pg.ClientConfig & { session_statement_timeout?: number } = {}) {
+    super({ ...config, query_timeout: 0 })
+    this.#deadline = config.query_timeout ?? 0
+    this.#statementTimeout = config.session_statement_timeout ?? 0
+    // Whoever uses the connection is told by the failing query; an error event without a listener ends the process.
+    this.on('error', () => {})
+    this.on('drain', () => this.#stopTimer())
+    this.on('end', () => {
+      this.#hasEnded = true
+      this.#stopTimer()
+    })
+    this.connection.on('errorMessage', ({ code }: { code?: string }) => {
+      this.#isSpent ||= endsConnection(code)
+    })
+  }
+
+  /** Whether the server has said something after which the next connection should be a new one. */
+  get isSpent(): boolean {
+    return this.#isSpent
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the pool, which alone calls it, passes a callback
+  override connect(callback?: any): any {
+    super.connect((error: Error | null) => {
+      if (error) return callback(error)
+      this.#prepareSession().then(
+        () => callback(null, this),
+        reason => {
+          void this.end() // the pool forgets a client that did not connect
+          callback(reason)
+        },
+      )
+    })
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: pg describes it by a dozen overloads
+  override query(text: any, values?: any, callback?: any): any {
+    if (this.#deadline > 0 && !this.#hasEnded) {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#missDeadline(), this.#deadline)
+    }
+    return super.query(text, values, callback)
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  override end(callback?: any): any {
+    const timer = setTimeout(() => this.connection.stream.destroy(), LONGEST_GOODBYE)
+    this.once('end', () => clearTimeout(timer))
+    timer.unref()
+    return super.end(callback)
+  }
+
+  /** As the server, or the pooler, announced it. */
+  get #processId(): number {
+    return (this as unknown as { processID: number }).processID
+  }
+
+  /** Destroys the connection, without a word to a server that does not answer. */
+  giveUp(): void {
+    this.connection.stream.destroy(new UnavailableError('the database did not answer in time'))
+  }
+
+  async #prepareSession(): Promise<void> {
+    const { rows } = await this.query(
+      `select current_setting('transaction_read_only') = 'on' as "isReadOnly", pg_backend_pid() = $1::int as "isDirect",
+        case when pg_backend_pid() = $1::int then set_config('statement_timeout', $2, false)
+          || set_config('idle_in_transaction_session_timeout', $3, false) end`,
+      [this.#processId, String(this.#statementTimeout), String(LONGEST_PAUSE_IN_TRANSACTION)],
+    )
+    const [{ isReadOnly, isDirect }] = rows
+    if (isReadOnly) throw new UnavailableError('the database server accepts no writes: it is a standby, or read-only')
+    this.isDirect = isDirect
+  }
+
+  #missDeadline(): void {
+    // After a stall of this process the timer comes before the data that has arrived meanwhile; that is read first.
+    setImmediate(() => {
+      if (!this.#timer) return
+      this.giveUp()
+      this.emit('lost')
+    })
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}

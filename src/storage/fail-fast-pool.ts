@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import type { BoundedClient } from './bounded-client.ts'
+import { errorCode } from './database.ts'
+import { UnavailableError } from './unavailable.ts'
+
+const CONNECT_AGAIN_AFTER = 250 // milliseconds
+
+/**
+ * A pool that makes nobody wait for a database that is known not to answer.
+ *
+ * Once a query or a new connection had no answer in time, idle connections are given up and whoever asks for one is
+ * refused at once, until a new connection, which is tried all the time, is made. Otherwise each of the requests in a
+ * queue, and each of the queries of a request, would wait for a deadline of its own.
+ */
+export class FailFastPool extends pg.Pool {
+  readonly #logger: Logger
+  readonly #idle = new Set<BoundedClient>()
+  #isLost = false
+
+  constructor(options: pg.PoolConfig, logger: Logger) {
+    super(options)
+    this.#logger = logger
+    // Without a listener, an idle connection that the server drops would end the process.
+    this.on('error', error => logger.warn({ code: errorCode(error), err: error }, 'a database connection was lost'))
+    this.on('connect', client => bounded(client).once('lost', () => this.#lose()))
+    this.on('acquire', client => this.#idle.delete(bounded(client)))
+    this.on('remove', client => this.#idle.delete(bounded(client)))
+    this.on('release', (_error, client) => {
+      // The pool would keep a connection whose query failed; it asks about its end next.
+      if (bounded(client).isSpent) void bounded(client).end()
+      else this.#idle.add(bounded(client))
+    })
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: pg describes it by overloads, of which Kysely uses this one
+  override async connect(): Promise<any> {
+    if (this.#isLost) throw new UnavailableError('the database does not answer')
+    try {
+      return await super.connect()
+    } catch (error) {
+      if (isConnectTimeout(error)) this.#lose()
+      throw error
+    }
+  }
+
+  #lose(): void {
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#logger.warn('the database does not answer; requests are refused until it does')
+    for (const client of this.#idle) client.giveUp()
+    void this.#findAgain()
+  }
+
+  async #findAgain(): Promise<void> {
+    while (!this.ending)
+      try {
+        const client = await super.connect()
+        client.release()
+        this.#isLost = false
+        this.#logger.info('the database answers again')
+        return
+      } catch {
+        await pause(CONNECT_AGAIN_AFTER, undefined, { ref: false })
+      }
+  }
+}
+
+const bounded = (client: pg.PoolClient) => client as unknown as BoundedClient
+
+// Not that of the pool itself, whose connections are all in use: that is load.
+const isConnectTimeout = (error: unknown) =>
+  error instanceof Error && /^Connection terminated due to connection timeout|^timeout expired/.test(error.message)
