@@ -47,7 +47,7 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
 
   const claimed = credentials.deviceToken === undefined ? undefined : devices.open(credentials.deviceToken)
   if (!claimed) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
-  const asker = claimed ? { knownAs: claimed.accountId } : { network }
+  const asker = { network, knownAs: claimed?.accountId }
   const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, asker, async turn => {
     const device = claimed && (await isOf(needs.database, claimed, email)) ? claimed : undefined
     const attempt = await needs.attempts.count(countedBy(email, network, device))
@@ -61,7 +61,7 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
     return new AccountRefusal(code)
   }
   if (!account || !matches) throw await fail('invalid_credentials')
-  await attempt.succeeded('sign_in_by_address_and_network', 'sign_in_by_device')
+  await attempt.succeeded('sign_in_by_device')
   if (account.status === 'disabled') throw await fail('account_disabled')
 
   const session = await inTransaction(database, async transaction => {

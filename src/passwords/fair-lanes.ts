@@ -1,4 +1,4 @@
-import { FairQueue } from './fair-queue.ts'
+import { FairQueue, type Share } from './fair-queue.ts'
 
 const ASSUMED_MS = 20 // that a piece of work takes, until some have been measured
 const NEWEST_WEIGHT = 1 / 8 // of the latest piece in the moving average
@@ -85,7 +85,7 @@ export class FairLanes {
    * @throws the signal's reason, or whatever the work throws
    */
   async run<T>(
-    share: string,
+    share: Share,
     work: () => Promise<T>,
     { line = 'strangers', signal }: { line?: Line; signal?: AbortSignal } = {},
   ): Promise<T> {
@@ -113,7 +113,7 @@ export class FairLanes {
     for (let next = this.#next(); next; next = this.#next()) next.refuse(this.#refusal())
   }
 
-  #turn(line: FairQueue<Waiting>, share: string, signal: AbortSignal | undefined): Promise<void> {
+  #turn(line: FairQueue<Waiting>, share: Share, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const settle = () => {
       clearTimeout(timer)

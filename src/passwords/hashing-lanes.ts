@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { FairLanes } from './fair-lanes.ts'
+import type { Share } from './fair-queue.ts'
 
 // argon2 runs on libuv's pool: four threads, whatever the machine. One is left to files and name look-ups, which
 // would otherwise wait for hashes, and more lanes than threads would make nothing faster.
@@ -7,14 +8,14 @@ const MOST_DEFAULT_LANES = 3
 const DEFAULT_CAPACITY = 64 // waiting, in all networks together, and as many on devices that are known
 const AHEAD = 1 // attempts that may ask the database while the lanes hash, so that no lane is ever idle
 const LONGEST_WAIT = 10_000 // milliseconds; a full queue is hashed in a tenth of it, unless the database keeps it waiting
-const EVERYBODY = '' // whoever has a turn goes in the order of coming
+const EVERYBODY: Share = ['everybody'] // whoever has a turn goes in the order of coming
 
-/** Who makes an attempt. */
-export type Asker =
-  /** A stranger, who takes a share of that network, as the rate limits tell networks apart (IPv6 by /64). */
-  | { network: string }
-  /** Somebody on a device that this account was signed in from before, who takes a share of the account. */
-  | { knownAs: string }
+/** Who makes an attempt. Places are shared out by network, as the rate limits tell networks apart (IPv6 by /64). */
+export type Asker = {
+  network: string
+  /** The account that was signed in from this device before. Within a network, such accounts share the places. */
+  knownAs?: string | undefined
+}
 
 /** What an attempt that has its turn may do. */
 export type Turn = {
@@ -28,7 +29,7 @@ export type Turn = {
  * attempt waits for its turn before it asks the database anything: a thousand that arrive at once cost nothing until then.
  *
  * Those on devices that are known wait in a line of their own: strangers from more networks than there are places keep
- * other strangers out, but not them.
+ * other strangers out, but not them. Since anybody can have many accounts, that line too is shared out by network.
  */
 export class HashingLanes {
   /** How many hashes run at once at the most. */
@@ -83,8 +84,9 @@ export class HashingLanes {
   run<T>(asker: Asker, attempt: (turn: Turn) => Promise<T>): Promise<T> {
     const turn: Turn = { hash: hashing => this.#hashes.run(EVERYBODY, hashing) }
     const work = () => attempt(turn)
-    if ('knownAs' in asker) return this.#turns.run(asker.knownAs, work, { line: 'known' })
-    return this.#turns.run(asker.network, work)
+    const { network, knownAs } = asker
+    if (knownAs !== undefined) return this.#turns.run([network, knownAs], work, { line: 'known' })
+    return this.#turns.run([network], work)
   }
 
   /** Refuses what waits and whatever comes from now on. What has its turn goes on to its end. */

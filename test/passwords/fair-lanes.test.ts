@@ -17,7 +17,7 @@ function workshop({ capacity = 64, ...options }: Pick<FairLanesOptions, 'lanes'>
       begun.push(name)
       return ending.promise
     }
-    return { outcome: lanes.run(name.slice(0, 1), work, { line, ...(signal && { signal }) }).catch(error => error) }
+    return { outcome: lanes.run([name.slice(0, 1)], work, { line, ...(signal && { signal }) }).catch(error => error) }
   }
 
   async function end(name: string): Promise<void> {
@@ -43,7 +43,7 @@ test('no more work runs at once than there are lanes, and all of it is done [R31
     return number
   }
   const numbers = Array.from({ length: 50 }, (_, number) => number)
-  const done = await Promise.all(numbers.map(number => lanes.run(`network ${number % 7}`, () => work(number))))
+  const done = await Promise.all(numbers.map(number => lanes.run([`network ${number % 7}`], () => work(number))))
   assert.deepEqual(done, numbers)
   assert.equal(most, 3)
   assert.deepEqual([lanes.running, lanes.waiting, lanes.started, lanes.refused], [0, 0, 50, 0])
@@ -107,12 +107,12 @@ test('when to come again follows from what waits and how long it took [R31]', as
   const slow = async () => {
     milliseconds += 3000
   }
-  for (let number = 0; number < 100; number++) await lanes.run('a', slow)
+  for (let number = 0; number < 100; number++) await lanes.run(['a'], slow)
 
   const ending = Promise.withResolvers<void>()
-  const five = Array.from({ length: 5 }, () => lanes.run('a', () => ending.promise))
+  const five = Array.from({ length: 5 }, () => lanes.run(['a'], () => ending.promise))
   await assert.rejects(
-    lanes.run('a', () => ending.promise),
+    lanes.run(['a'], () => ending.promise),
     { code: 'overloaded', retryAfterSeconds: 15 },
   )
   ending.resolve()
@@ -207,11 +207,11 @@ test('work that waits too long is refused and frees its place', async () => {
 
 test('work that fails passes its lane on', async () => {
   const lanes = new FairLanes({ lanes: 1, capacity: 2 })
-  const failing = lanes.run('a', () => Promise.reject(new Error('no memory')))
-  const throwing = lanes.run('a', () => {
+  const failing = lanes.run(['a'], () => Promise.reject(new Error('no memory')))
+  const throwing = lanes.run(['a'], () => {
     throw new Error('no argon2')
   })
-  const next = lanes.run('a', async () => 'done')
+  const next = lanes.run(['a'], async () => 'done')
   await assert.rejects(failing, /no memory/)
   await assert.rejects(throwing, /no argon2/)
   assert.equal(await next, 'done')

@@ -72,11 +72,28 @@ test('strangers who take all places leave those of known devices [R37]', async (
   const strangers = Array.from({ length: 4 }, attempt)
   await settled()
   await assert.rejects(attempt(), OverloadedError)
-  const known = lanes.run({ knownAs: 'an account' }, turn => turn.hash(async () => 'in'))
+  const known = lanes.run({ network: '192.0.2.9', knownAs: 'an account' }, turn => turn.hash(async () => 'in'))
   for (let ended = 0; ended < 2; ended++) await endOne()
   assert.equal(await known, 'in')
   for (let ended = 2; ended < 4; ended++) await endOne()
   await Promise.all(strangers)
+})
+
+test('known devices of many accounts on one network keep those on other networks neither out nor waiting [R37]', async () => {
+  const lanes = new HashingLanes({ lanes: 1 })
+  const { attempt, endOne } = attemptsIn(lanes)
+  const running = [attempt(), attempt()]
+  const served: string[] = []
+  const comes = (name: string, network: string) =>
+    lanes.run({ network, knownAs: name }, turn => turn.hash(async () => void served.push(name)))
+  const crowd = Array.from({ length: 130 }, (_, account) => comes(`crowd ${account}`, '192.0.2.1'))
+  const settledCrowd = Promise.allSettled(crowd)
+  const honest = Array.from({ length: 40 }, (_, device) => comes(`honest ${device}`, `198.51.100.${device}`))
+  for (const _ of running) await endOne()
+  await Promise.all([...running, ...honest])
+  await settledCrowd
+  assert.deepEqual(served.slice(0, 2), ['crowd 0', 'honest 0'])
+  assert.equal(served.slice(0, 42).filter(name => name.startsWith('honest')).length, 40)
 })
 
 test('closing lets the attempt that has its turn hash to the end, and refuses what waits', async () => {
