@@ -3,6 +3,7 @@ import { ConfirmationTickets } from './accounts/ticket.ts'
 import type { Config } from './config.ts'
 import { LetterTokens } from './confirmation/letters/letter-token.ts'
 import { AttemptLimits } from './limits/attempt-limits.ts'
+import { ProcessLimit } from './limits/process-limit.ts'
 import type { Metrics } from './metrics.ts'
 import type { Storage } from './open-storage.ts'
 import { HashingLanes } from './passwords/hashing-lanes.ts'
@@ -50,17 +51,12 @@ export async function openAreas(needs: {
     grace: config.refreshGrace,
     exchanges: metrics.refreshExchanges,
   })
-  const attempts = new AttemptLimits({
-    database,
-    keys: secretKeys.for('attempt-counter'),
-    countsNetworks: config.rateLimits,
-    refusals: metrics.limited,
-    now,
-  })
+  const limits = { countsNetworks: config.rateLimits, refusals: metrics.limited, now }
   return {
     database,
     queue,
-    attempts,
+    attempts: new AttemptLimits({ ...limits, database, keys: secretKeys.for('attempt-counter') }),
+    forgeries: new ProcessLimit({ ...limits, limit: 'secret_by_network' }),
     networkKeys: secretKeys.for('network'),
     devices: new DeviceTokens(secretKeys.for('device-token')),
     signingKeys,

@@ -194,7 +194,7 @@ async function buildServer(needs: {
     accountRoutes(server, areas)
     tokenRoutes(server, { keys: areas.signingKeys })
     metadataRoute(server, { publicUrl })
-    const needs = { sessions: areas.sessions, clientId: config.clientId, isUnavailable }
+    const needs = { ...areas, clientId: config.clientId, isUnavailable, heldRefusals }
     await server.register(async scope => sessionRoutes(scope, needs))
   }
   if (config.modules.has('confirmation')) confirmationRoutes(server, areas)

@@ -39,7 +39,8 @@ const perNetwork = (burst: number, forgivenAfter: number): Limit => ({
 /**
  * Every limit of attempts, by the name that its refusal tells.
  *
- * Sign-in counts failures alone, since a success gives its attempt back. Many people share a network, so a network
+ * Sign-in counts failures alone, since a success gives its attempt back, and no more than that: whoever signs in would
+ * otherwise clear what a neighbour behind the same NAT has guessed. Many people share a network, so a network
  * has many; guesses at one address from all over the world have a higher ceiling than those from one network, which
  * alone cannot block anybody else; and a device that has signed in before has a limit of its own instead of all three.
  * Nothing ever blocks for more than a quarter of an hour, so that nobody can lock an owner out.

@@ -1,7 +1,9 @@
 import { Type } from 'typebox'
 import { acceptForms, type Form, fieldOf } from '../http/form.ts'
+import type { HeldRefusals } from '../http/held-refusals.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
+import type { ProcessLimit } from '../limits/process-limit.ts'
 import { answerOAuthError, GRANT_REFUSALS, OAuthError, OAuthErrorSchema } from './oauth-error.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -9,7 +11,11 @@ export type SessionRoutesNeeds = {
   sessions: Pick<Sessions, 'exchange' | 'revoke'>
   /** The one public client. */
   clientId: string
+  /** Counts tokens that are not genuine, by network. */
+  forgeries: Pick<ProcessLimit, 'count'>
   isUnavailable(error: unknown): boolean
+  /** Where refusals that say when to come again wait, if they are many. */
+  heldRefusals: HeldRefusals
 }
 
 const TokenAnswer = Type.Object(
@@ -27,10 +33,11 @@ const oauthErrors = (...statuses: number[]) =>
   Object.fromEntries(statuses.map(status => [status, { $ref: 'OAuthError#', description: 'RFC 6749 section 5.2' }]))
 
 /** `/oauth2/token` (RFC 6749 section 6) and `/oauth2/revoke` (RFC 7009). */
-export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavailable }: SessionRoutesNeeds): void {
+export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): void {
+  const { sessions, clientId, forgeries } = needs
   acceptForms(server)
   server.addSchema(OAuthErrorSchema)
-  server.setErrorHandler(answerOAuthError(isUnavailable))
+  server.setErrorHandler(answerOAuthError(needs))
   // RFC 6749 has errors of its own for parameters that are missing or repeated, and ignores unknown ones: the schema
   // is for the reader, and parameters are judged in the handlers.
   const documentationOnly = () => () => true
@@ -51,7 +58,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
           refresh_token: Type.String(),
           client_id: ClientId,
         }),
-        response: { 200: TokenAnswer, ...oauthErrors(400, 401, 413, 415, 503) },
+        response: { 200: TokenAnswer, ...oauthErrors(400, 401, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {
@@ -61,7 +68,9 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
       if (grantType !== 'refresh_token')
         throw new OAuthError('unsupported_grant_type', 'The one supported grant_type is refresh_token.')
       refuseOtherClients(form, clientId)
-      const exchange = await sessions.exchange(needed(form, 'refresh_token'), networkOf(request.ip))
+      const network = networkOf(request.ip)
+      const exchange = await sessions.exchange(needed(form, 'refresh_token'), network)
+      if ('refused' in exchange && exchange.refused === 'malformed') forgeries.count(network)
       if ('refused' in exchange)
         throw new OAuthError('invalid_grant', GRANT_REFUSALS[exchange.refused], { reason: exchange.refused })
       reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
@@ -92,7 +101,7 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
         }),
         response: {
           200: Type.Object({}, { description: 'The session, if there was one, has ended' }),
-          ...oauthErrors(400, 401, 413, 415, 503),
+          ...oauthErrors(400, 401, 413, 415, 429, 503),
         },
       },
     },
@@ -100,7 +109,8 @@ export function sessionRoutes(server: HttpServer, { sessions, clientId, isUnavai
       const form = request.body as Form | undefined
       refuseRepeated(form)
       refuseOtherClients(form, clientId)
-      await sessions.revoke(needed(form, 'token'), networkOf(request.ip))
+      const network = networkOf(request.ip)
+      if (!(await sessions.revoke(needed(form, 'token'), network))) forgeries.count(network)
       return {}
     },
   )

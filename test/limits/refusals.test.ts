@@ -216,6 +216,33 @@ describe('the limits of attempts', () => {
     assert.equal((await send(`${url}/v1/confirmations`, { json: { token, ticket } })).status, 200)
   })
 
+  test('[R41] Refresh tokens that are not genuine are limited by network, also at revocation, and genuine ones are not', async () => {
+    await using service = await startTestService(kind, { env: ON })
+    const { url } = service
+    const refreshToken = await signIn(service, await confirmedAccount(service))
+    const guesses = [
+      () => exchange(service, 'authsvc_rt_guess'),
+      () => send(`${url}/oauth2/revoke`, { form: { token: 'guess' } }),
+    ]
+    const statuses = { 0: 400, 1: 200 } as Record<number, number>
+    for (let count = 0; count < LIMITS.secret_by_network.burst; count++)
+      assert.equal((await guesses[count % 2]!()).status, statuses[count % 2])
+    for (const guess of guesses) {
+      const { status, headers, body } = await guess()
+      assert.deepEqual([status, body.error, typeof body.error_description], [429, 'temporarily_unavailable', 'string'])
+      assert.match(headers.get('retry-after') ?? '', /^([1-9]|10)$/)
+    }
+    const counters = await service.service.database.selectFrom('attempt_counter').select('level').execute()
+    assert.equal(counters.filter(({ level }) => level >= 2).length, 0, 'none of it reached the database')
+    const { status, body } = await exchange(service, refreshToken)
+    assert.equal(status, 200)
+    assert.equal((await exchange(service, refreshToken)).status, 200)
+    assert.equal((await send(`${url}/oauth2/revoke`, { form: { token: body.refresh_token } })).status, 200)
+    assert.equal((await exchange(service, body.refresh_token)).body.reason, 'revoked')
+    const elsewhere = { form: { token: 'guess' }, headers: from('192.0.2.9') }
+    assert.equal((await send(`${url}/oauth2/revoke`, elsewhere)).status, 200)
+  })
+
   test('The sign-in page remembers the device in a cookie, and tells when there were too many attempts', async () => {
     await using service = await startTestService(kind)
     const account = await confirmedAccount(service)

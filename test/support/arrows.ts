@@ -17,7 +17,7 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     because: 'it tells what happened by a message and knows nobody who listens, nor can it send a letter',
   },
   sessions: {
-    imports: ['tokens', 'audit', 'secrets', 'storage', 'http'],
+    imports: ['tokens', 'limits', 'audit', 'secrets', 'storage', 'http'],
     because: 'a session belongs to an account by its id alone, so that a refresh reads one table',
   },
   tokens: {
