@@ -49,7 +49,7 @@ async function prepare(): Promise<Reference> {
   // The page is at /docs, not at /docs/, from where its relative path would lead elsewhere.
   const page = (await stage.inject('/docs/')).body
     .replace('src="js/scalar.js"', 'src="/docs/js/scalar.js"')
-    .replace(/<title>[^<]*/, '<title>The auth service')
+    .replace(/<title>[^<]*/, '<link rel="icon" href="data:,">\n<title>The auth service') // else browsers ask for /favicon.ico
   const script = (await stage.inject('/docs/js/scalar.js')).rawPayload
   await stage.close()
   const etag = `"${createHash('sha256').update(script).digest('base64url')}"`

@@ -139,6 +139,10 @@ for (const kind of DATABASES) {
       page.on('request', request => request.url().startsWith('http') && hosts.add(new URL(request.url()).origin))
       for (const path of ['/', '/sign-up', '/sign-in', '/confirm', '/account', '/mailbox', '/docs']) {
         await page.goto(path, { waitUntil: 'networkidle' })
+        const icons = await page
+          .locator('link[rel="icon"]')
+          .evaluateAll(links => links.map(link => (link as HTMLLinkElement).href))
+        assert.deepEqual(icons, ['data:,'], `${path} lets browsers ask for /favicon.ico, which is not there`)
       }
       await page.getByText('Sign up').first().waitFor()
       assert.deepEqual(complaints, [])

@@ -19,7 +19,7 @@ test('a start on PostgreSQL loads only so many files, and none of the embedded d
       AUTH_SECRET_KEY: SECRET_KEY,
       AUTH_DATA_DIR: directory,
       AUTH_SMTP_URL: 'smtp://127.0.0.1:9',
-      NODE_OPTIONS: `--import=${join(import.meta.dirname, '../support/list-loaded-files.ts')}`,
+      NODE_OPTIONS: `--import=${new URL('../support/list-loaded-files.ts', import.meta.url)}`, // no path, which may have a space
       TEST_LOADED_FILES: list,
     })
     await service.started()

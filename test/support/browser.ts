@@ -40,8 +40,8 @@ const QUIET = [
 ]
 
 /**
- * Starts a real headless Chromium: AUTH_TEST_CHROMIUM, the machine's own, or the one that npm brought. It reaches this
- * machine only. Playwright ends it when this process ends.
+ * Starts a real headless Chromium: AUTH_TEST_CHROMIUM, else the one that npm brought, so that tests mean the same on every
+ * machine, else the machine's own where that one does not start. It reaches this machine only. Playwright ends it when this process ends.
  *
  * @throws when there is none that starts. A test that misses its browser fails, it is never skipped.
  */
@@ -66,7 +66,7 @@ export async function openBrowser(): Promise<TestBrowser> {
 function choices(): (() => Program | Promise<Program>)[] {
   const given = process.env.AUTH_TEST_CHROMIUM
   if (given) return [() => ({ path: given })]
-  return [...INSTALLED.filter(path => existsSync(path)).map(path => () => ({ path })), bundled]
+  return [bundled, ...INSTALLED.filter(path => existsSync(path)).map(path => () => ({ path }))]
 }
 
 async function launch({ path, environment, remove }: Program): Promise<TestBrowser> {
