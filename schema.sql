@@ -186,3 +186,9 @@ comment on column signing_key.id is 'kid: JWK thumbprint, RFC 7638';
 comment on column signing_key.sealed_private_key is 'PKCS #8, sealed with AES-256-GCM';
 comment on column signing_key.sealed_with is 'Id of the secret key that sealed it';
 comment on column signing_key.signs_from is 'Null for the next key, which is published before its time';
+
+create table write_probe (
+  id integer not null,
+  constraint write_probe_pkey PRIMARY KEY (id)
+);
+comment on table write_probe is 'One row, which /readyz locks to prove that the database accepts writes: that leaves no dead row behind';

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { sql } from 'kysely'
 import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
 import { accountCreated } from './accounts/messages.ts'
 import { accountRoutes } from './accounts/routes.ts'
@@ -34,6 +33,7 @@ import { isLoopback } from './settings.ts'
 import type { Database } from './storage/database.ts'
 import { createQueue, type Queue } from './storage/queue.ts'
 import { isUnavailable } from './storage/unavailable.ts'
+import { probeWrite } from './storage/write-probe.ts'
 import { tokenRoutes } from './tokens/routes.ts'
 import { VERSION } from './version.ts'
 
@@ -217,7 +217,7 @@ async function buildServer(needs: {
   )
   healthRoutes(server, {
     checks: {
-      database: async () => void (await sql`select 1`.execute(storage.database)),
+      database: () => probeWrite(storage.database),
       queue: () => queue.check(),
     },
     mail: mail && (() => mail.mailer.health()),

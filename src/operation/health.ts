@@ -1,14 +1,22 @@
 import { Type } from 'typebox'
 import type { HttpServer } from '../http/server.ts'
+import { type Checked, Dependency } from './readiness.ts'
 
 export type HealthNeeds = {
-  /** Each throws when the part cannot be reached. */
+  /** Each throws when the part cannot be reached or does not accept writes. */
   checks: Record<'database' | 'queue', () => Promise<void>>
   /** The mail server as the sender of letters sees it; undefined in a process that sends none. */
   mail: (() => 'ok' | 'degraded' | 'unknown') | undefined
 }
 
 const State = Type.Enum(['ok', 'failed'])
+const CheckedDependency = Type.Object({
+  state: State,
+  checked_seconds_ago: Type.Number({ description: 'A good result is shared by the probes of a second' }),
+  ok_seconds_ago: Type.Optional(
+    Type.Number({ description: 'Since it was last found to be good; absent if it never was' }),
+  ),
+})
 const ReadyAnswer = Type.Object(
   {
     status: State,
@@ -19,12 +27,15 @@ const ReadyAnswer = Type.Object(
         description: 'degraded: letters wait, while everything else goes on',
       }),
     ),
+    dependencies: Type.Object({ database: CheckedDependency, queue: CheckedDependency }),
   },
   { description: 'How each part is' },
 )
 
 /** `/livez`: the process answers. `/readyz`: it can do its work. */
 export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds): void {
+  const [database, queue] = [new Dependency(checks.database), new Dependency(checks.queue)]
+
   server.get(
     '/livez',
     {
@@ -49,24 +60,23 @@ export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds):
       },
     },
     async (_request, reply) => {
-      const [database, queue] = await Promise.all([stateOf(checks.database), stateOf(checks.queue)])
-      const status: 'ok' | 'failed' = database === 'ok' && queue === 'ok' ? 'ok' : 'failed'
-      return reply.code(status === 'ok' ? 200 : 503).send({ status, database, queue, ...(mail && { mail: mail() }) })
+      const checked = await Promise.all([database.state(), queue.state()])
+      const [ofDatabase, ofQueue] = checked
+      const status: 'ok' | 'failed' = checked.every(({ state }) => state === 'ok') ? 'ok' : 'failed'
+      return reply.code(status === 'ok' ? 200 : 503).send({
+        status,
+        database: ofDatabase.state,
+        queue: ofQueue.state,
+        ...(mail && { mail: mail() }),
+        dependencies: { database: describe(ofDatabase), queue: describe(ofQueue) },
+      })
     },
   )
 }
 
-const LONGEST_CHECK = 3_000 // milliseconds; a probe that hangs is no answer either
-
-async function stateOf(check: () => Promise<void>): Promise<'ok' | 'failed'> {
-  const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer')), LONGEST_CHECK)
-  try {
-    await Promise.race([check(), tooLong])
-    return 'ok'
-  } catch {
-    return 'failed'
-  } finally {
-    clearTimeout(timer)
-  }
+/** What a response tells of a check, with ages in seconds. */
+function describe({ state, checkedAt, okAt }: Checked) {
+  const now = performance.now()
+  const age = (at: number) => Math.max(0, Math.round((now - at) / 100) / 10)
+  return { state, checked_seconds_ago: age(checkedAt), ...(okAt !== undefined && { ok_seconds_ago: age(okAt) }) }
 }

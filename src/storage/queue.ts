@@ -11,6 +11,7 @@ import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
 import { type DatabaseTransaction, refuseInsideTransaction } from './database.ts'
 import { postgresConnections } from './postgres.ts'
+import { WRITE_PROBE } from './write-probe.ts'
 
 /**
  * A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret, nor anything
@@ -45,7 +46,7 @@ export type Queue = {
     kind: MessageKind<Id>,
     work: (ids: Record<NoInfer<Id>, string>) => Promise<void>,
   ): Promise<void>
-  /** Throws when the queue cannot be reached. */
+  /** Throws when the queue cannot be reached or accepts no writes. */
   check(): Promise<void>
   /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. */
   stop(timeout: number): Promise<void>
@@ -136,7 +137,7 @@ export function createQueue(options: { backend: QueueBackend; kinds: readonly Me
       )
     },
     async check() {
-      await boss.getDb().executeSql('select 1')
+      await boss.getDb().executeSql(WRITE_PROBE)
     },
     async stop(timeout) {
       const isOpen = await opening?.then(

@@ -41,6 +41,10 @@ describe('what the operator sees', () => {
     assert.deepEqual((await send(`${service.url}/livez`)).body, { status: 'ok' })
     const ready = async () => (await send(`${service.url}/readyz`)).body
     while ((await ready()).mail === 'unknown') {} // the mail server is asked in the background
-    assert.deepEqual(await ready(), { status: 'ok', database: 'ok', queue: 'ok', mail: 'ok' })
+    const { dependencies, ...rest } = await ready()
+    assert.deepEqual(rest, { status: 'ok', database: 'ok', queue: 'ok', mail: 'ok' })
+    assert.deepEqual(Object.keys(dependencies), ['database', 'queue'])
+    for (const { state, checked_seconds_ago, ok_seconds_ago } of Object.values<Record<string, unknown>>(dependencies))
+      assert.deepEqual([state, ok_seconds_ago], ['ok', checked_seconds_ago])
   })
 })

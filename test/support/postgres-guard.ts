@@ -28,7 +28,7 @@ import type { PostgresBinaries } from './postgres-binaries.ts'
 import { chooseLaunch, ENVIRONMENT, type Launch, runToEnd } from './postgres-launch.ts'
 
 /** What the parent may ask: to end the server and start it again, or to end it for good. */
-export type GuardRequest = { restart: 'fast' | 'immediate' } | { stop: true }
+export type GuardRequest = { restart: 'fast' | 'immediate'; as?: 'standby' } | { stop: true }
 /** The answer to the start and to each restart. To `stop` the answer is that this process ends. */
 export type GuardAnswer = { url: string } | { fault: string }
 
@@ -54,6 +54,7 @@ process.on('message', async (request: GuardRequest) => {
   if ('stop' in request) return end()
   await answer(async () => {
     await stop(request.restart === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    if (request.as === 'standby') becomeStandby()
     await start()
   })
 })
@@ -126,6 +127,13 @@ function initialise(): void {
   if (complaint !== undefined) throw new Error(`PostgreSQL's initdb in ${launch.bin} failed: ${complaint}`)
 }
 
+/** It follows no primary, but accepts no writes until it is promoted (`pg_promote()`), which removes the file. */
+function becomeStandby(): void {
+  const file = join(data, 'standby.signal')
+  writeFileSync(file, '')
+  if (launch.user) chownSync(file, launch.user.uid, launch.user.gid)
+}
+
 async function start(): Promise<void> {
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -160,7 +168,7 @@ async function start(): Promise<void> {
 function isReady({ pid }: ChildProcess): boolean {
   const file = join(data, 'postmaster.pid')
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
-  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
+  return Number(lines[0]) === pid && ['ready', 'standby'].includes(lines[7]?.trim() ?? '')
 }
 
 async function stop(signal: 'SIGINT' | 'SIGQUIT'): Promise<void> {

@@ -16,8 +16,9 @@ export interface PostgresServer extends AsyncDisposable {
    * Ends the server and starts it again at the same url.
    *
    * @param mode `fast` ends the sessions and writes a checkpoint; `immediate` is a crash, with recovery at the start.
+   * @param options.as a hot standby, which accepts no writes until `pg_promote()`
    */
-  restart(mode: 'fast' | 'immediate'): Promise<void>
+  restart(mode: 'fast' | 'immediate', options?: { as: 'standby' }): Promise<void>
   /** Ends the server and removes its data. */
   stop(): Promise<void>
 }
@@ -66,8 +67,8 @@ export async function startPostgres(major?: 15 | 18): Promise<PostgresServer> {
   return {
     version: binaries.major,
     url,
-    async restart(mode) {
-      guard.send({ restart: mode } satisfies GuardRequest)
+    async restart(mode, options) {
+      guard.send({ restart: mode, ...options } satisfies GuardRequest)
       await answerOf(guard)
     },
     stop,

@@ -1,5 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Answer, exchange, newAddress, PASSWORD, send, signIn } from '../../support/service.ts'
 import type { World } from './world.ts'
+
+const SHARED_FOR = 1_000 // milliseconds that a good result of /readyz is shared for; then it asks the database again
 
 /** One request that succeeds when nothing fails, for a route. */
 export type Scenario = {
@@ -146,7 +149,10 @@ export const INTERFACE_SCENARIOS: readonly Scenario[] = [
     route: 'GET /readyz',
     reader: 'balancer',
     success: 200,
-    prepare: async () => ({ path: '/readyz', request: {}, isTrue: ({ body }) => body.status === 'ok' }),
+    prepare: async () => {
+      await pause(SHARED_FOR)
+      return { path: '/readyz', request: {}, isTrue: ({ body }) => body.status === 'ok' }
+    },
   },
   ...['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'].map(
     (path): Scenario => ({

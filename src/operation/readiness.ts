@@ -1,0 +1,50 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+const LONGEST_CHECK = 3_000 // milliseconds; a probe that hangs tells nothing
+const SHARED_FOR = 1_000 // milliseconds
+
+/** What the last check of a dependency found, in milliseconds of `performance.now()`. */
+export type Checked = {
+  state: 'ok' | 'failed'
+  checkedAt: number
+  /** When it was last found to be good, if it ever was. */
+  okAt: number | undefined
+}
+
+/**
+ * One thing that the service cannot work without.
+ *
+ * Probes are for anybody to send: those that come during a check share it, and a good result is good for a second, so
+ * that a stranger who sends many makes no work. A failure is checked again at once.
+ */
+export class Dependency {
+  readonly #check: () => Promise<void>
+  #last: Checked | undefined
+  #running: Promise<Checked> | undefined
+
+  /** @param check throws when it cannot be reached; the dependency has failed too if it takes longer than 3 seconds */
+  constructor(check: () => Promise<void>) {
+    this.#check = check
+  }
+
+  async state(): Promise<Checked> {
+    if (this.#last?.state === 'ok' && performance.now() - this.#last.checkedAt < SHARED_FOR) return this.#last
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #run(): Promise<Checked> {
+    const state = await Promise.race([
+      this.#check().then(
+        () => 'ok' as const,
+        () => 'failed' as const,
+      ),
+      pause(LONGEST_CHECK, 'failed' as const, { ref: false }),
+    ])
+    const checkedAt = performance.now()
+    this.#last = { state, checkedAt, okAt: state === 'ok' ? checkedAt : this.#last?.okAt }
+    return this.#last
+  }
+}
