@@ -22,3 +22,15 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   }
   return destination ? pino(options, destination) : pino(options)
 }
+
+const MINUTE = 60_000 // milliseconds
+
+/** Lets a line be written at most once a minute: what a stranger can cause as often as they like must not fill the log. */
+export function onceAMinute<Args extends unknown[]>(write: (...args: Args) => void): (...args: Args) => void {
+  let writtenAt = Number.NEGATIVE_INFINITY
+  return (...args) => {
+    if (performance.now() < writtenAt + MINUTE) return
+    writtenAt = performance.now()
+    write(...args)
+  }
+}

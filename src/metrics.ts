@@ -37,6 +37,12 @@ export function createMetrics() {
       labelNames: ['limit'],
       registers,
     }),
+    closedConnections: new Counter({
+      name: 'auth_connections_closed_total',
+      help: 'Connections closed by the service before their time: all_places_taken, network_places_taken, stopped_reading',
+      labelNames: ['reason'],
+      registers,
+    }),
     mailDegraded: new Gauge({ name: 'auth_mail_degraded', help: '1 while the mail server is in trouble', registers }),
     /** Lets a gauge follow what password hashing is doing. */
     watchHashing(lanes: { readonly waiting: number; readonly running: number; readonly refused: number }) {

@@ -185,6 +185,7 @@ async function buildServer(needs: {
     problems,
     isUnavailable,
     heldRefusals,
+    closedConnections: metrics.closedConnections,
     onAnswer: ({ seconds, ...labels }) =>
       metrics.requests.observe({ ...labels, status: String(labels.status) }, seconds),
   })

@@ -11,6 +11,7 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify'
 import type { Logger } from '../log.ts'
+import type { Counter } from '../metrics.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
 import { answerClientError } from './connections/client-error.ts'
 import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
@@ -44,6 +45,8 @@ export type HttpServerOptions = {
   isUnavailable(error: unknown): boolean
   /** Where refusals that say when to come again wait, if they are many. */
   heldRefusals: HeldRefusals
+  /** Counts connections that were closed before their time. */
+  closedConnections: Counter<'reason'>
   /** Is told of each answer. */
   onAnswer(answer: { method: string; route: string; status: number; seconds: number }): void
 }
@@ -52,7 +55,8 @@ const BODY_LIMIT = 64 * 1024 // bytes
 
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, trustedProxies, isHttps, problems, isUnavailable, heldRefusals, onAnswer } = options
+  const { logger, trustedProxies, isHttps, problems, isUnavailable, heldRefusals, closedConnections, onAnswer } =
+    options
   const proxies = new TrustedProxies(trustedProxies)
   const headersFor = (id: string) => commonHeaders(id, isHttps)
   const server = Fastify({
@@ -112,7 +116,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   closeConnectionsWhenStopping(server)
   server.addHook('preClose', async () => heldRefusals.release())
   prepareListeningServers(server, each => {
-    guardConnections(each, logger)
+    guardConnections(each, { logger, isTrustedProxy: address => proxies.includes(address), closed: closedConnections })
     each.on('clientError', (error, socket) => answerClientError(error, socket as Socket, headersFor(randomUUID())))
   })
 

@@ -1,10 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Logger } from '../log.ts'
+import { type Logger, onceAMinute } from '../log.ts'
 import { parseIp } from './ip-address.ts'
-
-const WARN_AGAIN_AFTER = 60_000 // milliseconds
 
 /** Headers by which a proxy says for whom it sends a request (RFC 7239 and what came before it). */
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
@@ -60,17 +58,14 @@ export function readForwardedFor(
   proxies: TrustedProxies,
   logger: Pick<Logger, 'warn'>,
 ): void {
-  let warnedAt = Number.NEGATIVE_INFINITY
-  const warnOf = ({ socket }: IncomingMessage) => {
-    if (performance.now() < warnedAt + WARN_AGAIN_AFTER) return
-    warnedAt = performance.now()
+  const warnOf = onceAMinute(({ socket }: IncomingMessage) => {
     const peer = parseIp(socket.remoteAddress ?? '')
     logger.warn(
       { peer },
       'forwarding headers are ignored, as they come from a peer that is not in AUTH_TRUST_PROXY; ' +
         `if that is your reverse proxy, set AUTH_TRUST_PROXY=${peer}, otherwise all its clients share one rate limit`,
     )
-  }
+  })
 
   server.addHook('onRequest', (request, _reply, done) => {
     const { headers, socket } = request.raw

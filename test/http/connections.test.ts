@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, mock, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { rawRequest, sendRaw } from '../support/raw-http.ts'
 import { newAddress, PASSWORD, send, startTestService } from '../support/service.ts'
@@ -33,6 +34,22 @@ async function startOnTwoAddresses() {
   } finally {
     mocked.mock.restore()
   }
+}
+
+async function untilServed(port: number): Promise<void> {
+  const isServed = async () => (await sendRaw(port, rawRequest('GET', '/livez'))).answers[0]?.status === 200
+  for (const deadline = Date.now() + PATIENCE; !(await isServed()); ) assert.ok(Date.now() < deadline)
+}
+
+const THREE_OF_A_NETWORK = {
+  file: 'http/connections/connection-guard.ts',
+  find: 'MOST_OF_A_NETWORK = 2_000',
+  replace: 'MOST_OF_A_NETWORK = 3',
+}
+const SHORTER_STALL = {
+  file: 'http/connections/stalled-writes.ts',
+  find: 'LONGEST_STALL = 30_000',
+  replace: 'LONGEST_STALL = 5_000',
 }
 
 describe('a connection', () => {
@@ -127,7 +144,62 @@ describe('a connection', () => {
     assert.deepEqual([answers, isClosed], [[], true])
     await service.until(/"connections":3,"msg":"there are as many connections as may be/)
     for (const socket of idle) socket.destroy()
-    const isServed = async () => (await sendRaw(port, rawRequest('GET', '/livez'))).answers[0]?.status === 200
-    for (const deadline = Date.now() + PATIENCE; !(await isServed()); ) assert.ok(Date.now() < deadline)
+    await untilServed(port)
+  })
+
+  test('[R77] leaves places to others, whatever one network opens, which the log and the metrics tell', async () => {
+    await using folder = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1', AUTH_METRICS_LISTEN: '127.0.0.1:0' }
+    await using service = new ServiceProcess(env, [], [THREE_OF_A_NETWORK])
+    const port = Number(new URL(await service.started()).port)
+    const idle = await Promise.all([opened(port), opened(port), opened(port)])
+    const { answers, isClosed } = await sendRaw(port, rawRequest('GET', '/livez'))
+    assert.deepEqual([answers, isClosed], [[], true])
+    await service.until(/"network":"127\.0\.0\.1","connections":3,"msg":"a network has as many connections as it may/)
+    const [, metrics] = await service.until(/Metrics +(http:\S+)/)
+    assert.match(
+      await (await fetch(metrics!)).text(),
+      /auth_connections_closed_total\{reason="network_places_taken"\} 1/,
+    )
+    const other = await sendRaw(port, rawRequest('GET', '/livez'), { from: '127.0.0.2' })
+    assert.equal(other.answers[0]?.status, 200)
+    for (const socket of idle) socket.destroy()
+    await untilServed(port)
+  })
+
+  test('[R77] of a trusted proxy takes no place of a network, as it is of all networks', async () => {
+    await using folder = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1', AUTH_TRUST_PROXY: '127.0.0.1' }
+    await using service = new ServiceProcess(env, [], [THREE_OF_A_NETWORK])
+    const port = Number(new URL(await service.started()).port)
+    const idle = await Promise.all(Array.from({ length: 6 }, () => opened(port)))
+    assert.equal((await sendRaw(port, rawRequest('GET', '/livez'))).answers[0]?.status, 200)
+    for (const socket of idle) socket.destroy()
+  })
+
+  test('[R77] is closed when its client takes nothing of the responses for too long, and not when it reads slowly', async () => {
+    await using folder = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1' }
+    await using service = new ServiceProcess(env, [], [SHORTER_STALL])
+    const port = Number(new URL(await service.started()).port)
+    const asked = rawRequest('GET', '/docs/js/scalar.js', { connection: 'keep-alive' }).repeat(60) // more than systems buffer
+    const [deaf, slow] = await Promise.all([opened(port), opened(port)])
+    let received = 0
+    slow.pause().on('readable', () => {})
+    const reading = setInterval(() => {
+      received += slow.read()?.length ?? 0
+    }, 20)
+    deaf.on('error', () => {})
+    deaf.pause().write(asked)
+    slow.write(asked)
+    try {
+      await service.until(/"network":"127\.0\.0\.1","msg":"a connection was closed, as its client stopped reading"/)
+      const before = received
+      for (const deadline = Date.now() + PATIENCE; received < before + 1_000_000; await pause(50))
+        assert.ok(Date.now() < deadline, 'the one that reads slowly gets its responses')
+    } finally {
+      clearInterval(reading)
+      for (const socket of [deaf, slow]) socket.destroy()
+    }
   })
 })

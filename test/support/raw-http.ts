@@ -15,6 +15,8 @@ export type RawOptions = {
   patience?: number
   /** Ends the connection as soon as everything is written. */
   leavesEarly?: boolean
+  /** The address of this machine that it comes from. */
+  from?: string
 }
 
 /**
@@ -24,9 +26,9 @@ export type RawOptions = {
 export async function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { patience = 2_000, leavesEarly = false }: RawOptions = {},
+  { patience = 2_000, leavesEarly = false, from = '127.0.0.1' }: RawOptions = {},
 ): Promise<RawExchange> {
-  const socket = connect(port, '127.0.0.1')
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
   const received: Buffer[] = []
   let isClosed = false
   socket.on('data', data => received.push(data)).on('error', () => {})

@@ -27,6 +27,7 @@ const server = createHttpServer({
   problems: {},
   isUnavailable: () => false,
   heldRefusals: new HeldRefusals(),
+  closedConnections: metrics.closedConnections,
   onAnswer: ({ seconds, ...labels }) => metrics.requests.observe({ ...labels, status: String(labels.status) }, seconds),
 })
 const needs = { sessions: sessionsWithoutDatabase(), clientId: 'default', isUnavailable: () => false }

@@ -10,6 +10,7 @@ const BEGINNINGS = [
 ]
 const DRIP_EVERY = 2_000 // milliseconds; one more byte, so that the connection is never idle
 const OPENED_AT_ONCE = 250
+const OPENED_BY_ONE = 500 // from each address of this machine; a network may have only so many
 
 /** Connections that never finish their first request, held open as long as the server lets them. */
 export class HalfOpenConnections {
@@ -52,7 +53,8 @@ export class HalfOpenConnections {
   }
 
   async #begin(): Promise<void> {
-    const socket = connect(this.#port, '127.0.0.1')
+    const localAddress = `127.0.0.${1 + (Math.floor(this.opened / OPENED_BY_ONE) % 100)}`
+    const socket = connect({ port: this.#port, host: '127.0.0.1', localAddress })
     socket.on('error', () => {}).resume()
     await once(socket, 'connect')
     const began = performance.now()
