@@ -1,9 +1,54 @@
 -- Generated from migrations/ by npm run schema; the test suite compares it with every database.
+set check_function_bodies = off; -- some name tables that come later
+CREATE OR REPLACE FUNCTION public.audit_kept_at_least()
+ RETURNS interval
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select interval '1 day' $function$;
 CREATE OR REPLACE FUNCTION public.auth_now()
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$ select now() $function$;
+CREATE OR REPLACE FUNCTION public.delete_old_audit_events(kept_for interval, at_most integer)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+      with deleted as (
+        delete from audit_event where id in (
+          select id from audit_event
+          where at < auth_now() - greatest(kept_for, audit_kept_at_least())
+          order by at limit at_most
+        ) returning 1
+      )
+      select count(*)::integer from deleted
+    $function$;
+CREATE OR REPLACE FUNCTION public.end_sessions_of_inactive_account()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.revision := greatest(new.revision, old.revision + 1);
+  update session set ended_at = auth_now(), end_reason = 'revoked' where account_id = old.id and ended_at is null;
+  return new;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.refuse_change_of_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  allowed audit_event := old;
+begin
+  allowed.count := new.count;
+  if new is distinct from allowed or new.count < old.count then
+    raise exception 'an audit event is never changed' using errcode = 'integrity_constraint_violation';
+  end if;
+  return new;
+end
+$function$;
 
 create table account (
   id uuid not null,
@@ -27,6 +72,7 @@ CREATE UNIQUE INDEX account_confirmed_email ON public.account USING btree (email
 CREATE INDEX account_email ON public.account USING btree (email, created_at);
 CREATE INDEX account_pepper ON public.account USING btree (password_pepper);
 CREATE INDEX account_unconfirmed ON public.account USING btree (created_at) WHERE (confirmed_at IS NULL);
+CREATE TRIGGER account_inactive BEFORE UPDATE OF status ON public.account FOR EACH ROW WHEN (((old.status = 'active'::text) AND (new.status <> 'active'::text))) EXECUTE FUNCTION end_sessions_of_inactive_account();
 comment on table account is 'One row per sign-up; several unconfirmed ones may bear one address, one confirmed at the most';
 comment on column account.email is 'In canonical form: answers, comparisons and RCPT TO use exactly this';
 comment on column account.password_phc is 'argon2id over the peppered, NFKC-normalised password, as a PHC string';
@@ -65,6 +111,7 @@ create table audit_event (
   reason text,
   count integer not null default 1,
   minute timestamp with time zone,
+  operator text,
   constraint audit_event_pkey PRIMARY KEY (id),
   constraint audit_event_counted_by_minute CHECK (((minute IS NULL) OR ((email IS NOT NULL) AND (network IS NOT NULL) AND (reason IS NOT NULL)))),
   constraint audit_event_outcome_check CHECK ((outcome = ANY (ARRAY['success'::text, 'failure'::text])))
@@ -73,6 +120,7 @@ CREATE INDEX audit_event_account ON public.audit_event USING btree (account_id, 
 CREATE INDEX audit_event_at ON public.audit_event USING btree (at);
 CREATE INDEX audit_event_email ON public.audit_event USING btree (email, at) WHERE (email IS NOT NULL);
 CREATE UNIQUE INDEX audit_event_of_minute ON public.audit_event USING btree (minute, type, email, network, reason) WHERE (minute IS NOT NULL);
+CREATE TRIGGER audit_event_unchanged BEFORE UPDATE ON public.audit_event FOR EACH ROW EXECUTE FUNCTION refuse_change_of_event();
 comment on table audit_event is 'Who did what, when, from where and with what outcome; written with what it tells of, never changed, deleted after AUTH_AUDIT_RETENTION';
 comment on column audit_event.type is 'One of a stable vocabulary, see docs/audit.md';
 comment on column audit_event.account_id is 'No reference: what is told of an account outlives it';
@@ -82,6 +130,7 @@ comment on column audit_event.factor is 'How the person authenticated, RFC 8176'
 comment on column audit_event.reason is 'Why it failed or happened, as a stable code';
 comment on column audit_event.count is 'How often it happened, where events of one minute share a row';
 comment on column audit_event.minute is 'The minute whose events share the row';
+comment on column audit_event.operator is 'Who asked for it on the command line: what --by says, else the login name; a claim, which nothing proves';
 
 create table confirmation_letter (
   id uuid not null,

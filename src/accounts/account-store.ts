@@ -134,12 +134,9 @@ export async function supersedeUnconfirmed(db: Queryable, email: EmailAddress): 
     where email = ${email} and status = 'unconfirmed' and superseded_at is null`.execute(db)
 }
 
-/** @returns its address; undefined when the account was not active */
-export async function markDisabled(db: Queryable, id: string): Promise<EmailAddress | undefined> {
-  const { rows } = await sql<{ email: EmailAddress }>`
-    update account set status = 'disabled', revision = revision + 1
-    where id = ${id} and status = 'active' returning email`.execute(db)
-  return rows[0]?.email
+/** Keeps sign-ins under way from starting a session: their password was verified at an earlier revision. */
+export async function raiseRevision(db: Queryable, id: string): Promise<void> {
+  await sql`update account set revision = revision + 1 where id = ${id}`.execute(db)
 }
 
 /** Stores a hash with newer parameters, unless the password was changed meanwhile. */

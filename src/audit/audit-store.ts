@@ -17,6 +17,7 @@ declare module '../storage/database.ts' {
       reason: string | null
       count: number
       minute: Date | null
+      operator: string | null
     }
   }
 }
@@ -31,14 +32,18 @@ export type EventFacts = {
   /** RFC 8176. */
   factor?: string | undefined
   reason?: string | undefined
+  /** Who asked for it on the command line. */
+  operator?: string | undefined
+  /** How often it happened; 1 by default. */
+  count?: number | undefined
 }
 
 /** Records an event. Takes the transaction in which that happened which it tells of. */
 export async function recordEvent(db: Queryable, type: EventType, facts: EventFacts): Promise<void> {
-  const { accountId, email, sessionId, network, factor, reason } = facts
-  await sql`insert into audit_event (type, outcome, account_id, email, session_id, network, factor, reason)
+  const { accountId, email, sessionId, network, factor, reason, operator, count = 1 } = facts
+  await sql`insert into audit_event (type, outcome, account_id, email, session_id, network, factor, reason, operator, count)
     values (${type}, ${EVENT_TYPES[type]}, ${accountId ?? null}, ${email ?? null}, ${sessionId ?? null},
-      ${network ?? null}, ${factor ?? null}, ${reason ?? null})`.execute(db)
+      ${network ?? null}, ${factor ?? null}, ${reason ?? null}, ${operator ?? null}, ${count})`.execute(db)
 }
 
 /**
@@ -68,21 +73,34 @@ export async function countFailure(
 export function eventForEach(
   type: EventType,
   rows: RawBuilder<unknown>,
-  { accountId, email, sessionId, network, reason }: { [Fact in keyof EventFacts]?: RawBuilder<unknown> },
+  { accountId, email, sessionId, network, reason, operator }: { [Fact in keyof EventFacts]?: RawBuilder<unknown> },
 ): RawBuilder<unknown> {
   const nothing = sql`null`
-  return sql`insert into audit_event (type, outcome, account_id, email, session_id, network, reason)
+  return sql`insert into audit_event (type, outcome, account_id, email, session_id, network, reason, operator)
     select ${type}, ${EVENT_TYPES[type]}, ${accountId ?? nothing}::uuid, ${email ?? nothing}::text,
-      ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text from ${rows}`
+      ${sessionId ?? nothing}::uuid, ${network ?? nothing}::text, ${reason ?? nothing}::text, ${operator ?? nothing}::text
+    from ${rows}`
 }
 
-/** Deletes what has been kept long enough. @param retention seconds @returns how many, at most 1,000 */
+/**
+ * Deletes what has been kept long enough, by a function with the rights of its owner: the service's own role need not be
+ * able to delete events, see docs/audit.md.
+ * @param retention seconds
+ * @returns how many, at most 1,000
+ */
 export async function deleteOldEvents(db: Queryable, retention: number): Promise<number> {
-  const { rows } = await sql`
-    delete from audit_event where id in (
-      select id from audit_event
-      where at < auth_now() - make_interval(secs => ${retention})
-      order by at limit ${DELETED_AT_ONCE}
-    ) returning 1`.execute(db)
-  return rows.length
+  const { rows } = await sql<{ deleted: number }>`
+    select delete_old_audit_events(make_interval(secs => ${retention}), ${sql.lit(DELETED_AT_ONCE)}) as deleted`.execute(
+    db,
+  )
+  return rows[0]!.deleted
+}
+
+/** The networks that sign-ins with an email address failed from within the last two days, at most 10,000. */
+export async function networksOfFailedSignIns(db: Queryable, email: string): Promise<string[]> {
+  const { rows } = await sql<{ network: string }>`
+    select distinct network from audit_event
+    where email = ${email} and type = 'sign_in.failed' and at > auth_now() - interval '2 days' and network is not null
+    limit 10000`.execute(db)
+  return rows.map(({ network }) => network)
 }

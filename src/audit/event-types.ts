@@ -9,6 +9,9 @@ export const EVENT_TYPES = {
   'account.created': 'success',
   'account.confirmed': 'success',
   'account.disabled': 'success',
+  'account.enabled': 'success',
+  'account.deleted': 'success',
+  'account.unblocked': 'success',
   'account.expired': 'success',
   'confirmation.failed': 'failure',
   'letter.sent': 'success',
@@ -17,6 +20,7 @@ export const EVENT_TYPES = {
   'sign_in.failed': 'failure',
   'session.revoked': 'success',
   'session.reused': 'failure',
+  'sessions.ended': 'success',
   'signing_key.rotated': 'success',
   'signing_key.dropped': 'success',
 } as const satisfies Record<string, 'success' | 'failure'>

@@ -89,10 +89,12 @@ export const SESSION_FACTS = { accountId: sql`account_id`, sessionId: sql`id` }
  * Ends every session of an account.
  *
  * The caller has changed the account's row before, in the same transaction; else a sign-in could slip past.
+ * @returns how many it ended
  */
-export async function endSessionsOf(db: Queryable, accountId: string): Promise<void> {
-  await sql`update session set ended_at = auth_now(), end_reason = 'revoked'
-    where account_id = ${accountId} and ended_at is null`.execute(db)
+export async function endSessionsOf(db: Queryable, accountId: string): Promise<number> {
+  const { rows } = await sql`update session set ended_at = auth_now(), end_reason = 'revoked'
+    where account_id = ${accountId} and ended_at is null returning 1`.execute(db)
+  return rows.length
 }
 
 /** Whether the session has neither ended nor expired. */

@@ -4,16 +4,19 @@ import type { Queryable } from './database.ts'
 type Column = { table: string; name: string; type: string; isNullable: boolean; fallback: string | null }
 type Definition = { table: string; definition: string }
 
-const HEADER = '-- Generated from migrations/ by npm run schema; the test suite compares it with every database.\n'
+const HEADER = `-- Generated from migrations/ by npm run schema; the test suite compares it with every database.
+set check_function_bodies = off; -- some name tables that come later
+`
 
 /** The schema of the service as SQL, the same text on every database; what `schema.sql` holds. */
 export async function describeSchema(db: Queryable): Promise<string> {
-  const [functions, options, columns, constraints, indexes, comments] = [
+  const [functions, options, columns, constraints, indexes, triggers, comments] = [
     await functionsOf(db),
     await optionsOf(db),
     await columnsOf(db),
     await constraintsOf(db),
     await indexesOf(db),
+    await triggersOf(db),
     await commentsOf(db),
   ]
   const of = (table: string, definitions: Definition[]) =>
@@ -24,6 +27,7 @@ export async function describeSchema(db: Queryable): Promise<string> {
     return [
       `create table ${table} (\n${lines.map(line => `  ${line}`).join(',\n')}\n)${settings.join('')};`,
       ...of(table, indexes),
+      ...of(table, triggers),
       ...of(table, comments),
     ].join('\n')
   })
@@ -75,6 +79,15 @@ async function indexesOf(db: Queryable): Promise<Definition[]> {
     where owner.relnamespace = 'public'::regnamespace
       and not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u'))
     order by owner.relname, index.relname`.execute(db)
+  return rows
+}
+
+async function triggersOf(db: Queryable): Promise<Definition[]> {
+  const { rows } = await sql<Definition>`
+    select relname as table, pg_get_triggerdef(pg_trigger.oid) || ';' as definition
+    from pg_trigger join pg_class on pg_class.oid = tgrelid
+    where relnamespace = 'public'::regnamespace and not tgisinternal
+    order by relname, tgname`.execute(db)
   return rows
 }
 

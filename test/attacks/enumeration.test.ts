@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import { disableAccount } from '../../src/accounts/disable-account.ts'
+import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { DATABASES } from '../support/database.ts'
 import { confirmedAtOnce, startUnlimitedService } from '../support/genuine-secrets.ts'
 import { rawRequest, sendRaw } from '../support/raw-http.ts'

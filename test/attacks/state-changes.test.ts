@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import { disableAccount } from '../../src/accounts/disable-account.ts'
+import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
 import { confirmedAtOnce, letterTokenOf, startUnlimitedService } from '../support/genuine-secrets.ts'
 import { exchange, type SignedUp, send, signIn, signUp, type TestService } from '../support/service.ts'

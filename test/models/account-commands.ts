@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { disableAccount } from '../../src/accounts/disable-account.ts'
+import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import type { Reply } from '../support/http-connections.ts'
 import { type Command, command, summary } from './command.ts'
 import { type AccountModel, type History, PASSWORDS, pick } from './history.ts'

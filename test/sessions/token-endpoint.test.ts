@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { disableAccount } from '../../src/accounts/disable-account.ts'
+import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
 import { confirmedAccount, exchange, send, signIn, startTestService, type TestService } from '../support/service.ts'
 

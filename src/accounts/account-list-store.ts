@@ -1,0 +1,41 @@
+import type { EmailAddress } from '../email/address.ts'
+import type { Queryable } from '../storage/database.ts'
+import type { AccountStatus } from './account-store.ts'
+
+export type ListedAccount = {
+  id: string
+  email: string
+  status: AccountStatus
+  createdAt: Date
+  confirmedAt: Date | null
+  /** When another account of the address was confirmed, so that this one never can be. */
+  supersededAt: Date | null
+}
+
+export type AccountFilter = {
+  email?: EmailAddress | undefined
+  status?: AccountStatus | undefined
+  /** The id of the last account of the page before. */
+  after?: string | undefined
+}
+
+/** Accounts, the newest first: ids are in the order of time (RFC 9562 section 5.7). */
+export async function listAccounts(db: Queryable, filter: AccountFilter, limit: number): Promise<ListedAccount[]> {
+  const { email, status, after } = filter
+  return db
+    .selectFrom('account')
+    .select([
+      'id',
+      'email',
+      'status',
+      'created_at as createdAt',
+      'confirmed_at as confirmedAt',
+      'superseded_at as supersededAt',
+    ])
+    .$if(email !== undefined, query => query.where('email', '=', email!))
+    .$if(status !== undefined, query => query.where('status', '=', status!))
+    .$if(after !== undefined, query => query.where('id', '<', after!))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute()
+}

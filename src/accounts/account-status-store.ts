@@ -1,0 +1,46 @@
+import { sql } from 'kysely'
+import { eventForEach } from '../audit/audit-store.ts'
+import type { Queryable } from '../storage/database.ts'
+
+const FACTS = { accountId: sql`id`, email: sql`email` }
+
+/**
+ * Disables an account. A trigger ends its sessions and raises its revision: a sign-in under way either has its session
+ * ended, or finds the account changed when it tries to start one.
+ * @param operator who asked for it on the command line
+ * @returns false when the account was not active
+ */
+export async function disableAccount(db: Queryable, id: string, operator?: string): Promise<boolean> {
+  const { rows } = await sql`
+    with changed as (
+      update account set status = 'disabled' where id = ${id} and status = 'active' returning id, email
+    ), recorded as (
+      ${eventForEach('account.disabled', sql`changed`, { ...FACTS, operator: sql`${operator ?? null}` })}
+    )
+    select 1 from changed`.execute(db)
+  return rows.length > 0
+}
+
+/** Lets a disabled account sign in again. Its ended sessions stay so. @returns false when it was not disabled */
+export async function enableAccount(db: Queryable, id: string, operator?: string): Promise<boolean> {
+  const { rows } = await sql`
+    with changed as (
+      update account set status = 'active' where id = ${id} and status = 'disabled' returning id, email
+    ), recorded as (
+      ${eventForEach('account.enabled', sql`changed`, { ...FACTS, operator: sql`${operator ?? null}` })}
+    )
+    select 1 from changed`.execute(db)
+  return rows.length > 0
+}
+
+/** Deletes an account with its sessions and all else but its audit events. @returns false when there is none */
+export async function deleteAccount(db: Queryable, id: string, operator?: string): Promise<boolean> {
+  const { rows } = await sql`
+    with deleted as (
+      delete from account where id = ${id} returning id, email
+    ), recorded as (
+      ${eventForEach('account.deleted', sql`deleted`, { ...FACTS, operator: sql`${operator ?? null}` })}
+    )
+    select 1 from deleted`.execute(db)
+  return rows.length > 0
+}
