@@ -100,6 +100,7 @@ export async function startService(
       logger,
     }),
   )
+  if (!config.databaseUrl) await openControlSocket(config, storage, areas, logger, opened)
   const metricsListener =
     config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
   if (metricsListener) opened.defer(() => metricsListener.close())
@@ -137,6 +138,20 @@ export async function startService(
     hashing: areas.lanes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+// Loaded where it is used only: on PostgreSQL commands reach the database themselves.
+async function openControlSocket(
+  { dataDirectory }: Config,
+  { database, secretKeys }: Storage,
+  { signingKeys }: Areas,
+  logger: Logger,
+  opened: AsyncDisposableStack,
+): Promise<void> {
+  const { openControl } = await import('./control.ts')
+  const deps = { database, secretKeys, signingKeys: async () => signingKeys }
+  const control = await openControl(deps, { dataDirectory, logger })
+  if (control) opened.defer(() => control.close())
 }
 
 type Mail = { mailer: Mailer; mailbox: Mailbox | undefined }

@@ -1,15 +1,17 @@
 import { Command, CommanderError } from 'commander'
 import { helpText } from '../help.ts'
 import { VERSION } from '../version.ts'
+import { accountCommands } from './account-commands.ts'
 import { auditCommands } from './audit-commands.ts'
 import { type CommandLine, EXIT } from './command-line.ts'
 import { exitCodeOf, writeError } from './errors.ts'
 import { keyCommands } from './key-commands.ts'
 import { serviceCommands } from './service-commands.ts'
+import { sessionCommands } from './session-commands.ts'
 import { usageErrorOf } from './usage-error.ts'
 
 /** Every group of commands; each adds its own to the program. */
-const GROUPS = [serviceCommands, keyCommands, auditCommands]
+const GROUPS = [serviceCommands, keyCommands, accountCommands, sessionCommands, auditCommands]
 
 /**
  * Runs one command.

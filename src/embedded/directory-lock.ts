@@ -58,8 +58,13 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
 }
 
+/** Another process holds the directory. */
+class DirectoryHeld extends OperatorError {
+  override name = 'DirectoryHeld'
+}
+
 function heldByAnother(directory: string): OperatorError {
-  return new OperatorError({
+  return new DirectoryHeld({
     needed: `the data directory ${directory} for this process alone`,
     found: `another process has it open${owner(directory)}`,
     remedy:

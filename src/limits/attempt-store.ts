@@ -79,6 +79,11 @@ export async function forgetAttempts(db: Queryable, key: Buffer): Promise<void> 
   await sql`delete from attempt_counter where key = ${key}`.execute(db)
 }
 
+/** Forgets all attempts on several counters. */
+export async function forgetCounters(db: Queryable, keys: readonly Buffer[]): Promise<void> {
+  await sql`delete from attempt_counter where key = any(${keys}::bytea[])`.execute(db)
+}
+
 /** Which counters are blocked, and for how many seconds more. */
 export async function blockedCounters(
   db: Queryable,

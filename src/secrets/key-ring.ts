@@ -61,6 +61,11 @@ export class PurposeKeys {
     this.current = keys[0]!
   }
 
+  /** All of them, the one that makes first. */
+  get all(): readonly NamedKey[] {
+    return [...this.#byId.values()]
+  }
+
   /** The key of that id, while it is configured. */
   byId(id: string): KeyObject | undefined {
     return this.#byId.get(id)?.key

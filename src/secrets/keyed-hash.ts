@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import type { PurposeKeys } from './key-ring.ts'
 
 const BYTES = 16 // 128 bits
@@ -8,5 +8,13 @@ const BYTES = 16 // 128 bits
  * a network: without the key it cannot be tried out against guesses.
  */
 export function keyedHash(keys: PurposeKeys, ...parts: readonly string[]): Buffer {
-  return createHmac('sha256', keys.current.key).update(JSON.stringify(parts)).digest().subarray(0, BYTES)
+  return hashOf(keys.current.key, parts)
 }
+
+/** The same by each of the keys, since processes whose settings differ for a while name it by different ones. */
+export function keyedHashes(keys: PurposeKeys, ...parts: readonly string[]): Buffer[] {
+  return keys.all.map(({ key }) => hashOf(key, parts))
+}
+
+const hashOf = (key: KeyObject, parts: readonly string[]): Buffer =>
+  createHmac('sha256', key).update(JSON.stringify(parts)).digest().subarray(0, BYTES)

@@ -89,14 +89,16 @@ export class SigningKeys {
    * Lets the next key sign: once every verifier can know it, 15 minutes after it was published.
    * @param dropCurrent for a key that leaked: the next one signs at once and the current one leaves the JWKS, so that
    *   access tokens that it signed are refused as soon as verifiers fetch the set again
+   * @param operator who asks for it
    */
-  async rotate({ dropCurrent }: { dropCurrent: boolean }): Promise<void> {
+  async rotate({ dropCurrent, operator }: { dropCurrent: boolean; operator?: string }): Promise<void> {
     await inTransaction(this.#options.database, async transaction => {
       await lockSigningKeys(transaction)
       const [next, current] = await this.#ensureKeys(transaction)
       await scheduleSigningKey(transaction, next.id, dropCurrent ? 'at once' : 'once known')
       if (dropCurrent) await deleteSigningKey(transaction, current.id)
-      await recordEvent(transaction, dropCurrent ? 'signing_key.dropped' : 'signing_key.rotated', { reason: 'command' })
+      const type = dropCurrent ? 'signing_key.dropped' : 'signing_key.rotated'
+      await recordEvent(transaction, type, { reason: 'command', operator })
       await this.#generate(transaction)
     })
     await this.#load()

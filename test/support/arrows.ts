@@ -72,8 +72,25 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     imports: ['accounts', 'confirmation', 'sessions', 'tokens', 'email/address.ts', 'http', 'storage'],
     because: 'pages are for people what routes are for programs; nothing rests on them',
   },
+  admin: {
+    imports: ['accounts', 'sessions', 'tokens', 'audit', 'secrets', 'storage', 'email/address.ts'],
+    because: 'operations for operators know neither the command line nor how a request reached them',
+  },
+  'control-socket': {
+    imports: [],
+    because: 'it carries requests from one process to another and does not know what they ask for',
+  },
   'command-line': {
-    imports: ['enumeration', 'tokens', 'config.ts', 'help.ts', 'open-storage.ts', 'version.ts'],
+    imports: [
+      'admin',
+      'control-socket',
+      'enumeration',
+      'tokens',
+      'config.ts',
+      'help.ts',
+      'open-storage.ts',
+      'version.ts',
+    ],
     because: 'it turns arguments into operations and results into text, and no other part knows of it',
   },
   enumeration: {
