@@ -144,16 +144,24 @@ create table confirmation_letter (
   failure text,
   allowed_at timestamp with time zone,
   waits boolean not null default false,
+  by_address boolean not null default false,
+  mailbox text not null generated always as (regexp_replace(address, '^([^+@]+)[+][^@]*@'::text, '\1@'::text)) stored,
+  extra boolean not null default false,
+  deferred_at timestamp with time zone,
+  shown_sent_at timestamp with time zone,
+  shown_expires_at timestamp with time zone,
+  shown_failed_at timestamp with time zone,
   constraint confirmation_letter_pkey PRIMARY KEY (id),
   constraint confirmation_letter_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
-  constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL)))
+  constraint confirmation_letter_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL))),
+  constraint confirmation_letter_shown_once CHECK ((((shown_sent_at IS NULL) = (shown_expires_at IS NULL)) AND ((shown_sent_at IS NULL) OR (shown_failed_at IS NULL))))
 );
 CREATE INDEX confirmation_letter_account ON public.confirmation_letter USING btree (account_id, requested_at DESC);
-CREATE INDEX confirmation_letter_allowed ON public.confirmation_letter USING btree (address, allowed_at);
 CREATE INDEX confirmation_letter_failed ON public.confirmation_letter USING btree (failed_at) WHERE (failed_at IS NOT NULL);
+CREATE INDEX confirmation_letter_held ON public.confirmation_letter USING btree (mailbox, address) WHERE (waits AND (allowed_at IS NULL));
+CREATE INDEX confirmation_letter_mailbox ON public.confirmation_letter USING btree (mailbox, allowed_at);
 CREATE INDEX confirmation_letter_requested ON public.confirmation_letter USING btree (requested_at);
 CREATE UNIQUE INDEX confirmation_letter_sign_up ON public.confirmation_letter USING btree (account_id) WHERE sign_up;
-CREATE INDEX confirmation_letter_waiting ON public.confirmation_letter USING btree (requested_at) WHERE (allowed_at IS NULL);
 comment on table confirmation_letter is 'One row per letter that was asked for; its token is derived from its id and stored nowhere';
 comment on column confirmation_letter.account_id is 'Null until the worker has found the account of a letter that was asked for by address';
 comment on column confirmation_letter.address is 'Whom it is for, in canonical form';
@@ -162,8 +170,15 @@ comment on column confirmation_letter.sent_at is 'When the mail server took the 
 comment on column confirmation_letter.expires_at is 'Until when its link is good';
 comment on column confirmation_letter.failed_at is 'When delivery was given up';
 comment on column confirmation_letter.failure is 'What the mail server said, without the address';
-comment on column confirmation_letter.allowed_at is 'When the limits let it go; a letter of a sign-up waits for that, any other is dropped';
-comment on column confirmation_letter.waits is 'Whether the message that was to send it has ended without doing so, so that it needs another one when its turn has come';
+comment on column confirmation_letter.allowed_at is 'When the limits released it; a letter of a sign-up or of a ticket is held until then, one by address is deleted';
+comment on column confirmation_letter.waits is 'Held: the message that was to send it has ended without doing so, and another one sends it when it is released';
+comment on column confirmation_letter.by_address is 'Asked for by address; no ticket ever shows it, since whether it exists depends on whether there is an account';
+comment on column confirmation_letter.mailbox is 'The address without its +tag, by which the daily limit counts; nothing else takes two addresses for one';
+comment on column confirmation_letter.extra is 'Whether it was released beyond the regular places, as the newest sign-up from a network that had none that day';
+comment on column confirmation_letter.deferred_at is 'When the mail server last did not take it, though it may later';
+comment on column confirmation_letter.shown_sent_at is 'For a held letter: what its ticket shows as sent_at, for good, whenever it is sent';
+comment on column confirmation_letter.shown_expires_at is 'For a held letter: what its ticket shows as expires_at; the link itself lives from the sending, and so never shorter';
+comment on column confirmation_letter.shown_failed_at is 'For a held letter: since when its ticket shows it as undeliverable';
 
 create table migration (
   number integer not null,

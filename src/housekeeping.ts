@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
 import { deleteOldEvents } from './audit/audit-store.ts'
-import { allowWaitingLetters, type LetterLimitsNeeds } from './confirmation/letters/letter-limits.ts'
+import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/letters/letter-limits.ts'
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
@@ -22,7 +22,7 @@ type Housekeeping = LetterLimitsNeeds & {
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   const tasks = [
     repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
-    repeat(MINUTE, () => allowWaitingLetters(needs), needs.logger),
+    repeat(MINUTE, () => releaseHeldLetters(needs), needs.logger),
     repeat(10 * MINUTE, () => deleteOutlived(needs), needs.logger),
   ]
   return {

@@ -27,7 +27,7 @@ export function createMetrics() {
     }),
     letters: new Counter({
       name: 'auth_letters_total',
-      help: 'Attempts to deliver a letter, by outcome: sent, retried, undeliverable, given_up; delayed or dropped by the limits',
+      help: 'Attempts to deliver a letter, by outcome: sent, retried, undeliverable, given_up; held or dropped by the limits',
       labelNames: ['outcome'],
       registers,
     }),

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
-import { isFaultOfServer, type MailError } from './mail-error.ts'
+import { isFaultOfServer, MailError } from './mail-error.ts'
 
 /** `degraded`: letters wait, and an operator should look; `unknown`: nothing was heard of the mail server yet. */
 export type MailHealthState = 'ok' | 'degraded' | 'unknown'
 
 const FIRST_PAUSE = 1_000 // milliseconds
 const LONGEST_PAUSE = 30_000 // milliseconds
+const FRESH_FOR = 10_000 // milliseconds
 
 /**
  * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
@@ -19,6 +20,8 @@ export class MailHealth {
   readonly #onChange: ((state: MailHealthState) => void) | undefined
   readonly #logger: Logger
   #timer: NodeJS.Timeout | undefined
+  #asking: Promise<void> | undefined
+  #metAt = 0 // performance.now()
   #pause = FIRST_PAUSE
   #isStopped = false
 
@@ -27,11 +30,12 @@ export class MailHealth {
     this.#probe = options.probe
     this.#onChange = options.onChange
     this.#logger = options.logger
-    void this.#ask()
+    void this.#askOnce()
   }
 
   /** Takes note of a letter that the server took. */
   delivered(): void {
+    this.#metAt = performance.now()
     this.#change('ok')
   }
 
@@ -41,6 +45,17 @@ export class MailHealth {
     this.lastError = error
     this.#change('degraded')
     if (isMendedByProbe(error)) this.#askLater()
+  }
+
+  /**
+   * Makes sure that the server takes letters: it did a moment ago, or it is asked.
+   * @throws MailError
+   */
+  async check(): Promise<void> {
+    const isStale = this.state === 'ok' && performance.now() - this.#metAt > FRESH_FOR
+    if (isStale || this.state === 'unknown') await this.#askOnce()
+    if (this.state !== 'ok')
+      throw this.lastError ?? new MailError('temporary', 'nothing was heard of the mail server yet')
   }
 
   stop(): void {
@@ -67,6 +82,13 @@ export class MailHealth {
     } catch (error) {
       this.failed(error as MailError)
     }
+  }
+
+  #askOnce(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
   }
 
   #askLater(): void {

@@ -26,6 +26,13 @@ export type Mailer = {
    * @throws MailError
    */
   send(letter: OutgoingLetter): Promise<void>
+  /** How long the last letter took to be handed over, in milliseconds; 0 before the first. */
+  lastDelivery(): number
+  /**
+   * Makes sure that the mail server takes letters: it was met a moment ago, or it is asked.
+   * @throws MailError
+   */
+  check(): Promise<void>
   /** How the mail server was met last. */
   health(): MailHealthState
   /** What is wrong with it, while it is degraded. */
@@ -69,6 +76,7 @@ export function openMailer({ server, from, logger, onHealth }: MailerOptions): M
   const ask = () => probe(server, closing.signal)
   const health = new MailHealth({ probe: ask, logger, ...(onHealth && { onChange: onHealth }) })
   const underWay = new Set<Promise<void>>()
+  let lastDelivery = 0
 
   const deliver = async ({ to, language, headers, ...letter }: OutgoingLetter) => {
     // The library parses even an explicit envelope: what it gets has to be beyond misunderstanding.
@@ -94,10 +102,17 @@ export function openMailer({ server, from, logger, onHealth }: MailerOptions): M
 
   return {
     send(letter) {
-      const sending = deliver(letter).finally(() => underWay.delete(sending))
+      const begun = performance.now()
+      const sending = deliver(letter)
+        .then(() => {
+          lastDelivery = performance.now() - begun
+        })
+        .finally(() => underWay.delete(sending))
       underWay.add(sending)
       return sending
     },
+    lastDelivery: () => lastDelivery,
+    check: () => health.check(),
     health: () => health.state,
     lastError: () => health.lastError,
     async close(patience = PATIENCE) {

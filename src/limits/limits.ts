@@ -16,6 +16,7 @@ export type Limit = {
 }
 
 const MINUTE = 60 // seconds
+const HOUR = 60 * MINUTE
 const QUARTER_HOUR = 15 * MINUTE
 
 /** A password that is guessed: after the burst 30 seconds, then 1, 2, 4 … up to 15 minutes each. */
@@ -52,6 +53,7 @@ export const LIMITS = {
   sign_in_by_device: guessing(10),
   sign_up_by_network: perNetwork(30, MINUTE),
   letter_by_network: perNetwork(20, MINUTE),
+  letter_by_mailbox: { ...perNetwork(3, 6 * HOUR), isByNetwork: false }, // at most 7 in any day
   proof_by_account: guessing(10),
   secret_by_network: perNetwork(50, 10),
 } as const satisfies Record<string, Limit>

@@ -1,7 +1,14 @@
 import { sql } from 'kysely'
 import type { Queryable } from './database.ts'
 
-type Column = { table: string; name: string; type: string; isNullable: boolean; fallback: string | null }
+type Column = {
+  table: string
+  name: string
+  type: string
+  isNullable: boolean
+  isGenerated: boolean
+  fallback: string | null
+}
 type Definition = { table: string; definition: string }
 
 const HEADER = `-- Generated from migrations/ by npm run schema; the test suite compares it with every database.
@@ -34,8 +41,10 @@ export async function describeSchema(db: Queryable): Promise<string> {
   return `${[HEADER + functions.join('\n'), ...tables].join('\n\n')}\n`
 }
 
-const describeColumn = ({ name, type, isNullable, fallback }: Column): string =>
-  `${name} ${type}${isNullable ? '' : ' not null'}${fallback === null ? '' : ` default ${fallback}`}`
+const describeColumn = ({ name, type, isNullable, isGenerated, fallback }: Column): string => {
+  const value = isGenerated ? ` generated always as (${fallback}) stored` : ` default ${fallback}`
+  return `${name} ${type}${isNullable ? '' : ' not null'}${fallback === null ? '' : value}`
+}
 
 async function functionsOf(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ definition: string }>`
@@ -54,7 +63,7 @@ async function optionsOf(db: Queryable): Promise<Definition[]> {
 async function columnsOf(db: Queryable): Promise<Column[]> {
   const { rows } = await sql<Column>`
     select relname as table, attname as name, format_type(atttypid, atttypmod) as type,
-      not attnotnull as "isNullable", pg_get_expr(adbin, adrelid) as fallback
+      not attnotnull as "isNullable", attgenerated <> '' as "isGenerated", pg_get_expr(adbin, adrelid) as fallback
     from pg_class join pg_attribute on attrelid = pg_class.oid
       left join pg_attrdef on adrelid = attrelid and adnum = attnum
     where relnamespace = 'public'::regnamespace and relkind = 'r' and attnum > 0 and not attisdropped

@@ -1,19 +1,31 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { findAccount, findConfirmedAccount, findNewestAccount, UNCONFIRMED_FOR } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
-import { MailError } from '../../email/mail-error.ts'
+import { isFaultOfServer, MailError } from '../../email/mail-error.ts'
 import type { Mailer } from '../../email/mailer.ts'
+import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
 import { type Database, inTransaction } from '../../storage/database.ts'
 import { isUnavailable } from '../../storage/unavailable.ts'
+import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
-import { allowLetter, type LetterLimitsNeeds } from './letter-limits.ts'
-import { assignLetter, deleteLetter, findLetter, type Letter, recordFailure, recordSent } from './letter-store.ts'
+import { type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
+import {
+  assignLetter,
+  deleteLetter,
+  findLetter,
+  type Letter,
+  recordDeferral,
+  recordFailure,
+  recordSent,
+} from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
+import { allowRequest } from './request-limit.ts'
 
 export type DeliverLetterNeeds = LetterLimitsNeeds & {
   mailer: Mailer
+  attempts: AttemptLimits
   letterTokens: LetterTokens
   /** The page that a confirmation link opens. */
   confirmUrl: () => string
@@ -27,7 +39,7 @@ export type DeliverLetterNeeds = LetterLimitsNeeds & {
 }
 
 /**
- * Sends a letter, if the limits let it go. To call it again for one that was sent does nothing; after a crash between the mail
+ * Sends a letter, if the limits release it. To call it again for one that was sent does nothing; after a crash between the mail
  * server's 250 and our record the same letter goes out again, with the same link and the same Message-ID.
  *
  * @throws MailError when delivery should be tried again
@@ -35,12 +47,20 @@ export type DeliverLetterNeeds = LetterLimitsNeeds & {
 export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string): Promise<void> {
   const letter = await findLetter(needs.database, letterId)
   if (!letter || letter.sentAt || letter.failedAt) return
+  if (letter.isHeld) return
+  if (letter.askedBy === 'address' && !letter.allowedAt && !(await allowRequest(needs.attempts, letter.mailbox))) {
+    needs.letters.inc({ outcome: 'dropped' })
+    return deleteLetter(needs.database, letter.id)
+  }
   const account = await accountFor(needs.database, letter)
   if (!account) return deleteLetter(needs.database, letter.id)
   if (isOvertaken(letter, account))
-    return letter.allowedAt || letter.isOfSignUp ? markSent(needs, letter) : deleteLetter(needs.database, letter.id)
-  if (!letter.allowedAt && !(await allowLetter(needs, { ...letter, accountId: account.id }))) {
-    needs.letters.inc({ outcome: letter.isOfSignUp ? 'delayed' : 'dropped' })
+    return letter.allowedAt || letter.askedBy === 'sign_up'
+      ? markSent(needs, letter)
+      : deleteLetter(needs.database, letter.id)
+  if (letter.askedBy !== 'address' && !letter.allowedAt && !(await releaseLetter(needs, letter))) {
+    await holdLetter(needs, letter)
+    needs.letters.inc({ outcome: 'held' })
     return
   }
 
@@ -85,10 +105,7 @@ async function markSent({ database, linkLifetime }: DeliverLetterNeeds, { id }: 
     }
 }
 
-/**
- * Whom the letter is for. An address that was asked for means its newest account, confirmed or not: whichever it is,
- * the ticket of another sign-up shows no difference.
- */
+/** Whom the letter is for. An address that was asked for means its newest account, confirmed or not. */
 async function accountFor(database: Database, letter: Letter) {
   if (letter.accountId) return findAccount(database, letter.accountId)
   return inTransaction(database, async transaction => {
@@ -132,5 +149,6 @@ async function fail(needs: DeliverLetterNeeds, letter: Letter, error: MailError,
     return recordFailure(needs.database, letter.id, { reason: 'given_up', failure: error.message })
   }
   needs.letters.inc({ outcome: 'retried' })
+  if (!isFaultOfServer(error)) await recordDeferral(needs.database, letter.id)
   throw error
 }

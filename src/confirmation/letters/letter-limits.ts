@@ -1,54 +1,44 @@
 import { type Database, type DatabaseTransaction, inTransaction } from '../../storage/database.ts'
 import type { Queue } from '../../storage/queue.ts'
 import { letterRequested } from '../messages.ts'
-import {
-  addressesOfWaitingLetters,
-  allowRepeatedLetter,
-  allowWaitingLettersTo,
-  letWait,
-  lockLettersTo,
-} from './letter-limit-store.ts'
-import { deleteLetter, type Letter } from './letter-store.ts'
+import { hasPlaceFor, lockLettersTo, mailboxesOfHeldLetters, releaseLettersTo } from './letter-limit-store.ts'
+import type { Letter } from './letter-store.ts'
 
 export type LetterLimitsNeeds = { database: Database; queue: Queue }
 
 /**
- * Lets a letter go, if the limits permit: nobody's mailbox is to be flooded, and no mail server should come to doubt us.
+ * Releases the letter of a sign-up or of a ticket, if the limits permit: nobody's mailbox is to be flooded, and no mail
+ * server should come to doubt us. One that is not released is held, and another message sends it later.
  *
- * A repeated letter over the limit is dropped: there was one just before. A sign-up's own waits for its turn instead,
- * since without it the account could never be confirmed. Turns are shared out by the network that signed up, the one
- * with the fewest letters of the last day first, so that whoever floods an address with sign-ups does not keep its
- * owner waiting behind them.
- *
- * @returns false when it must not go now; it is deleted, or a message will come when it may
+ * @returns false when it is not to be sent now
  */
-export async function allowLetter({ database, queue }: LetterLimitsNeeds, letter: Letter): Promise<boolean> {
+export async function releaseLetter({ database, queue }: LetterLimitsNeeds, letter: Letter): Promise<boolean> {
   return inTransaction(database, async transaction => {
-    await lockLettersTo(transaction, letter.address)
-    const allowed = await allowWaitingLettersTo(transaction, letter.address, letter.id)
+    await lockLettersTo(transaction, letter.mailbox)
+    if (!(await hasPlaceFor(transaction, letter))) return false
+    const released = await releaseLettersTo(transaction, letter.mailbox, letter.id)
     await sendOn(
       transaction,
       queue,
-      allowed.filter(id => id !== letter.id),
+      released.filter(id => id !== letter.id),
     )
-    if (allowed.includes(letter.id)) return true
-    if (letter.isOfSignUp) {
-      await letWait(transaction, letter.id)
-      return false
-    }
-    if (await allowRepeatedLetter(transaction, letter)) return true
-    await deleteLetter(transaction, letter.id)
-    return false
+    return released.includes(letter.id)
   })
 }
 
-/** Lets letters of sign-ups go that have waited for their turn, some at a time. */
-export async function allowWaitingLetters({ database, queue }: LetterLimitsNeeds): Promise<void> {
-  for (const address of await addressesOfWaitingLetters(database))
-    await inTransaction(database, async transaction => {
-      await lockLettersTo(transaction, address)
-      await sendOn(transaction, queue, await allowWaitingLettersTo(transaction, address))
-    })
+/** Releases held letters that may be sent by now. */
+export async function releaseHeldLetters({ database, queue }: LetterLimitsNeeds): Promise<void> {
+  for (let after = ''; ; ) {
+    const mailboxes = await mailboxesOfHeldLetters(database, after)
+    for (const mailbox of mailboxes)
+      await inTransaction(database, async transaction => {
+        await lockLettersTo(transaction, mailbox)
+        await sendOn(transaction, queue, await releaseLettersTo(transaction, mailbox))
+      })
+    const last = mailboxes.at(-1)
+    if (last === undefined) return
+    after = last
+  }
 }
 
 async function sendOn(transaction: DatabaseTransaction, queue: Queue, ids: readonly string[]): Promise<void> {

@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../../storage/database.ts'
+import { type LinkLifetime, linkEndFrom } from './letter-store.ts'
+
+/** What the mail server made of a letter: it took it, refused its address, or did not take it yet. */
+export type Outcome = 'sent' | 'undeliverable' | 'deferred'
+
+/** What the mail server made of the letter to a mailbox that it was met with last; undefined while that is under way. */
+export async function lastOutcomeTo(db: Queryable, mailbox: string): Promise<Outcome | undefined> {
+  const { rows } = await sql<{ outcome: Outcome }>`
+    select case when sent_at is not null then 'sent' when failed_at is not null then 'undeliverable'
+      else 'deferred' end as outcome
+    from confirmation_letter
+    where mailbox = ${mailbox} and not by_address and allowed_at > auth_now() - interval '2 days'
+      and (sent_at is not null or failed_at is not null or deferred_at is not null)
+    order by greatest(sent_at, failed_at, deferred_at) desc limit 1`.execute(db)
+  return rows[0]?.outcome
+}
+
+/** Fixes what the ticket of a held letter shows. From now on another message has to send it. */
+export async function recordShown(
+  db: Queryable,
+  id: string,
+  outcome: 'sent' | 'undeliverable',
+  lifetime: LinkLifetime,
+): Promise<void> {
+  const at = (shown: 'sent' | 'undeliverable') => (outcome === shown ? sql`auth_now()` : sql`null`)
+  await sql`
+    update confirmation_letter letter set waits = true,
+      shown_sent_at = ${at('sent')},
+      shown_expires_at = ${outcome === 'sent' ? linkEndFrom(lifetime) : sql`null`},
+      shown_failed_at = ${at('undeliverable')}
+    from account
+    where letter.id = ${id} and account.id = letter.account_id
+      and letter.allowed_at is null and not letter.waits`.execute(db)
+}

@@ -1,0 +1,53 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { UNCONFIRMED_FOR } from '../../accounts/account-store.ts'
+import { MailError } from '../../email/mail-error.ts'
+import type { Mailer } from '../../email/mailer.ts'
+import type { Database } from '../../storage/database.ts'
+import { lastOutcomeTo, type Outcome, recordShown } from './held-letter-store.ts'
+import type { Letter } from './letter-store.ts'
+
+export type HoldLetterNeeds = {
+  database: Database
+  mailer: Mailer
+  /** Seconds that a link is good, from its sending. */
+  linkLifetime: number
+}
+
+const LONGEST_PAUSE = 10_000 // milliseconds
+const SHORTEST_PAUSE = 20 // milliseconds
+const LOOKS = 3 // for the outcome of letters to the mailbox that are under way
+
+/**
+ * Holds a letter that the limits do not release, so that nobody can tell: its ticket shows what it would show if the
+ * letter had been sent now. Otherwise whoever signs up with an address would learn whether others did.
+ *
+ * So it takes as long as the last delivery did; it is shown as sent only if the mail server takes letters, and took
+ * the last one to this mailbox; as undeliverable if it refused that one. Else it is tried again, as a delivery is.
+ *
+ * @throws MailError when the letter stays queued and is to be tried again
+ */
+export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promise<void> {
+  const { database, linkLifetime } = needs
+  const show = (outcome: 'sent' | 'undeliverable') =>
+    recordShown(database, letter.id, outcome, { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+  try {
+    const outcome = await outcomeLike(needs, letter)
+    if (outcome === 'sent' || outcome === 'undeliverable') return await show(outcome)
+    throw new MailError('temporary', 'a held letter is not shown as sent while the last one to its mailbox is not')
+  } catch (error) {
+    if (error instanceof MailError && letter.isOverdue) return show('undeliverable')
+    throw error
+  }
+}
+
+/** What would become of the letter if it were sent. @throws MailError when the mail server takes none */
+async function outcomeLike({ database, mailer }: HoldLetterNeeds, { mailbox }: Letter): Promise<Outcome | undefined> {
+  const delivery = Math.min(Math.max(mailer.lastDelivery(), SHORTEST_PAUSE), LONGEST_PAUSE)
+  for (let look = 0; look < LOOKS; look++) {
+    await pause(delivery)
+    await mailer.check()
+    const outcome = await lastOutcomeTo(database, mailbox)
+    if (outcome) return outcome
+  }
+  return undefined
+}
