@@ -26,14 +26,16 @@ export function confirmationRoutes(server: HttpServer, needs: ConfirmationRoutes
       schema: {
         operationId: 'readConfirmation',
         summary: 'Read how far a confirmation is',
-        description: 'What a waiting screen shows. The same course for an address that was known already.',
+        description:
+          'What a waiting screen shows. The same course for an address that was known already, or that others signed up with: ' +
+          'when too many emails were asked for, it says sent, and the email leaves later.',
         tags: ['Confirmation'],
         security: [{ confirmationTicket: [] }],
         response: {
           200: Type.Object(
             {
               state: Type.Enum(['queued', 'sent', 'undeliverable', 'confirmed', 'expired'], {
-                description: 'Of the letter that was asked for last',
+                description: 'Of the letter that the sign-up or this ticket asked for last',
               }),
               sent_at: TimeOrNull,
               expires_at: TimeOrNull,

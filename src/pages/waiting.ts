@@ -14,7 +14,9 @@ import { alert, emailField, layout } from './shell/layout.ts'
 
 const WORDS: Record<ConfirmationStatus['state'], string> = {
   queued: 'A letter with a confirmation link is on its way to you.',
-  sent: 'A letter with a confirmation link was sent. Open the link to confirm the address.',
+  sent:
+    'A letter with a confirmation link was sent. Open the link to confirm the address. It can take a while to arrive, ' +
+    'an hour or more if many letters to this address were asked for.',
   undeliverable: 'The letter could not be delivered: the mail server refused the address. Check it and sign up again.',
   confirmed: 'The address is confirmed.',
   expired: 'The link in the letter has expired. Ask for another letter, or sign up again.',

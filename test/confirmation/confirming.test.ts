@@ -15,6 +15,7 @@ import {
   type TestService,
   tokenIn,
 } from '../support/service.ts'
+import { settled } from '../support/settled.ts'
 
 const HOUR = 3_600
 const DAY = 24 * HOUR
@@ -33,7 +34,9 @@ for (const kind of DATABASES) {
 
     async function signedUpWithLetter(email = newAddress()) {
       const account = await signUp(service, { email })
-      return { ...account, token: tokenIn((await lettersTo(service, email))[0]!) }
+      const [letter] = await lettersTo(service, email)
+      await settled(service) // until it is recorded as sent, on the clock of its sending
+      return { ...account, token: tokenIn(letter!) }
     }
 
     /** Runs while the clock that lifetimes follow is that many seconds ahead. */
