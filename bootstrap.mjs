@@ -10,7 +10,7 @@
 // would go on using the machine's.
 
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, unlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gatheredDirectory } from './startup/gathered-packages.mjs'
@@ -38,6 +38,7 @@ function main(purpose) {
   const missing = missingPackages(purpose === 'test')
   if (missing.length > 0) install(missing, purpose === 'test' || hasDevelopmentPackages())
   checkNode()
+  giveExecToCmd()
   if (!existsSync(gatheredDirectory())) gather()
 }
 
@@ -156,8 +157,21 @@ function checkNode() {
   if (isThere) unlinkSync(BUNDLED_NODE)
 }
 
+/** @param args words without spaces and quotes */
 function runBundledNode(args) {
-  return spawnSync(BUNDLED_NODE, args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' })
+  const options = { cwd: root, encoding: 'utf8' }
+  // Windows runs a .cmd by a shell alone, to which the path has to be quoted: there may be a space in it.
+  if (process.platform === 'win32') return spawnSync(`"${BUNDLED_NODE}" ${args.join(' ')}`, { ...options, shell: true })
+  return spawnSync(BUNDLED_NODE, args, options)
+}
+
+/**
+ * `npm start` begins with `exec`, so that signals that npm passes on reach the service: they would end a shell between
+ * the two and leave the service running. The shell of Windows has no `exec`, nor such signals; there it runs the rest.
+ */
+function giveExecToCmd() {
+  const file = join(modules, '.bin', 'exec.cmd')
+  if (process.platform === 'win32' && !existsSync(file)) writeFileSync(file, '@%*\r\n')
 }
 
 /** The service starts without it, too, only later: where the packages cannot be gathered, it says so and goes on. */

@@ -31,6 +31,17 @@ describe('stopping', () => {
       await again.started()
     })
 
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    test(`${signal} to the process of npm start ends the service as well, and with exit code 0`, async () => {
+      await using directory = await filledDirectory()
+      await using service = new ServiceProcess({ AUTH_DATA_DIR: directory.path }, [], [], 'npm')
+      const url = await service.started()
+      const { code } = await service.kill(signal) // waits for the last process that has its output
+      assert.equal(code, 0, service.output)
+      assert.match(service.output, /"stopped"/)
+      await assert.rejects(fetch(`${url}/livez`))
+    })
+
   /** The status of an answer; a request that found the door closed was not taken. */
   const settled = (request: Promise<{ status: number }>) =>
     request.then(

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { type Alteration, alteredSource } from './altered-source.ts'
 import { START_FLAGS } from './start-flags.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const ROOT = join(import.meta.dirname, '../..')
+const MAIN = join(ROOT, 'src/main.ts')
 const LONGEST_START = 60_000 // milliseconds
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
@@ -18,10 +19,21 @@ export class ServiceProcess implements AsyncDisposable {
   #stdout = ''
   #stderr = ''
 
-  /** @param alterations of its source, for this process alone */
-  constructor(env: Record<string, string>, args: string[] = [], alterations: Alteration[] = []) {
+  /**
+   * @param alterations of its source, for this process alone
+   * @param start `npm` starts it by `npm start`, and is the process that `child` is then
+   */
+  constructor(
+    env: Record<string, string>,
+    args: string[] = [],
+    alterations: Alteration[] = [],
+    start: 'node' | 'npm' = 'node',
+  ) {
     const altered = alteredSource(alterations)
-    this.child = spawn(process.execPath, [...START_FLAGS, ...altered.execArgv, MAIN, ...args], {
+    const [file, ...before] =
+      start === 'npm' ? ['npm', 'start', '--'] : [process.execPath, ...START_FLAGS, ...altered.execArgv, MAIN]
+    this.child = spawn(file!, [...before, ...args], {
+      cwd: start === 'npm' ? ROOT : undefined,
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
