@@ -143,7 +143,7 @@ export async function startService(
 // Loaded where it is used only: on PostgreSQL commands reach the database themselves.
 async function openControlSocket(
   { dataDirectory }: Config,
-  { database, secretKeys }: Storage,
+  { backgroundDatabase: database, secretKeys }: Storage,
   { signingKeys }: Areas,
   logger: Logger,
   opened: AsyncDisposableStack,

@@ -5,6 +5,7 @@ import { type ArgumentsOf, type OperationName, performOperation, type ResultOf }
 import { type Config, readConfig } from '../config.ts'
 import { askRunningService } from '../control-socket/client.ts'
 import type { ControlError } from '../control-socket/protocol.ts'
+import { socketPath } from '../control-socket/socket-path.ts'
 import { createLogger } from '../log.ts'
 import type { Storage } from '../open-storage.ts'
 import { OperatorError } from '../operator-error.ts'
@@ -43,15 +44,17 @@ export class Administration implements AsyncDisposable {
       try {
         this.#storage ??= await openHere(this.#config)
       } catch (error) {
-        if ((error as Error).name === 'DirectoryHeld' && Date.now() < deadline) continue // it starts or stops
-        throw error
+        if ((error as Error).name !== 'DirectoryHeld') throw error
+        socketPath(this.#config.dataDirectory) // throws where that is why the service cannot be reached
+        if (Date.now() > deadline) throw error
+        continue // it starts or stops
       }
       return performOperation(depsOf(this.#config, this.#storage), name, args)
     }
   }
 
   get #mayRunElsewhere(): boolean {
-    return !this.#config.databaseUrl && !this.#storage && process.platform !== 'win32'
+    return !this.#config.databaseUrl && !this.#storage && hasSocketPath(this.#config.dataDirectory)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,7 +67,18 @@ async function openHere(config: Config): Promise<Storage> {
   return openStorage(config, createLogger('warn'))
 }
 
-const depsOf = ({ signingAlgorithm, accessTokenTtl }: Config, { database, secretKeys }: Storage): AdminDeps => ({
+function hasSocketPath(dataDirectory: string): boolean {
+  try {
+    return socketPath(dataDirectory) !== ''
+  } catch {
+    return false
+  }
+}
+
+const depsOf = (
+  { signingAlgorithm, accessTokenTtl }: Config,
+  { backgroundDatabase: database, secretKeys }: Storage,
+): AdminDeps => ({
   database,
   secretKeys,
   async signingKeys() {
