@@ -2,6 +2,7 @@ import { parseMailbox } from './email/sender.ts'
 import { parseSmtpUrl } from './email/smtp-url.ts'
 import { OperatorError } from './operator-error.ts'
 import { KeyRing } from './secrets/key-ring.ts'
+import { serviceLinksIn } from './service-links.ts'
 import { SETTINGS, suggestionFor } from './setting-names.ts'
 import {
   isLoopback,
@@ -17,7 +18,10 @@ import {
 } from './settings.ts'
 
 export type Module = 'accounts' | 'confirmation'
-export type Config = ReturnType<typeof readSettings>
+export type Config = ReturnType<typeof readSettings> & {
+  /** Variables of the environment that Kubernetes added and that are no settings. */
+  serviceLinks: readonly string[]
+}
 
 const isSecret = (name: string) => /SECRET|DATABASE_URL|SMTP_URL/.test(name)
 
@@ -37,13 +41,14 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     faults.push(`${name}\n  Needed: ${needed}\n  Found:  ${found}\n  Do:     ${remedy}`)
   }
 
+  const serviceLinks = serviceLinksIn(environment)
   for (const name of Object.keys(environment))
-    if (name.startsWith('AUTH_') && !(name in SETTINGS) && !name.startsWith('AUTH_TEST_'))
+    if (name.startsWith('AUTH_') && !serviceLinks.has(name) && !(name in SETTINGS) && !name.startsWith('AUTH_TEST_'))
       fault(name, 'a setting of an unknown name', new SettingFault('a setting that exists', suggestionFor(name)))
 
   const read = <Value>(name: Name, parse: (text: string) => Value): Value | undefined => {
     const text = environment[name]?.trim()
-    if (!text) return undefined
+    if (!text || serviceLinks.has(name)) return undefined
     try {
       return parse(text)
     } catch (error) {
@@ -52,7 +57,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       return undefined
     }
   }
-  const config = readSettings(read)
+  const config = { ...readSettings(read), serviceLinks: [...serviceLinks] }
   // A setting that could not be read looks as if it were missing; that would be told twice.
   for (const { names, found, problem } of contradictionsOf(config))
     if (!names.some(name => faulty.has(name))) fault(names[0], found, problem)

@@ -79,6 +79,11 @@ export async function startService(
 ): Promise<Service> {
   await using opened = new AsyncDisposableStack()
   const metrics = createMetrics()
+  if (config.serviceLinks.length > 0)
+    logger.info(
+      { names: config.serviceLinks },
+      'these variables are no settings but service links of Kubernetes, and ignored; enableServiceLinks: false in the pod keeps them out',
+    )
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)

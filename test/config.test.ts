@@ -111,4 +111,40 @@ describe('the settings', () => {
     assert.match(faultsOf({ AUTH_SOMETHING_ELSE_ENTIRELY: '1' }), /--help lists them all/)
     assert.equal(faultsOf({ OTHER: '1' }), '')
   })
+
+  /** What Kubernetes adds for the Services auth and auth-db. */
+  const LINKS = {
+    AUTH_SERVICE_HOST: '10.0.0.1',
+    AUTH_SERVICE_PORT: '8080',
+    AUTH_SERVICE_PORT_HTTP: '8080',
+    AUTH_PORT: 'tcp://10.0.0.1:8080',
+    AUTH_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+    AUTH_PORT_8080_TCP_PROTO: 'tcp',
+    AUTH_PORT_8080_TCP_PORT: '8080',
+    AUTH_PORT_8080_TCP_ADDR: '10.0.0.1',
+    AUTH_DB_SERVICE_HOST: 'fd00::1',
+    AUTH_DB_SERVICE_PORT: '5432',
+    AUTH_DB_PORT: 'tcp://[fd00::1]:5432',
+    AUTH_DB_PORT_5432_TCP: 'tcp://[fd00::1]:5432',
+  }
+
+  test('leave service links of Kubernetes alone, and are read beside them', () => {
+    const config = readConfig(LINKS)
+    assert.equal(config.listen.port, 8080)
+    assert.deepEqual(config.serviceLinks, Object.keys(LINKS))
+    const own = readConfig({ ...LINKS, AUTH_PORT: '9000' })
+    assert.equal(own.listen.port, 9000)
+    assert.ok(!own.serviceLinks.includes('AUTH_PORT'))
+    assert.deepEqual(readConfig(ALL).serviceLinks, [])
+  })
+
+  test('that look like service links are refused all the same, where there is no such service', () => {
+    for (const [name, value] of Object.entries(LINKS)) assert.match(faultsOf({ [name]: value }), new RegExp(name))
+    assert.match(
+      faultsOf({ ...LINKS, AUTH_PROT: '9000' }),
+      /^The settings have a fault\.\n\nAUTH_PROT\n.*\n.*\n.*mean AUTH_PORT/,
+    )
+    assert.match(faultsOf({ ...LINKS, AUTH_PORT: '80x' }), /AUTH_PORT/)
+    assert.match(faultsOf({ ...LINKS, AUTH_SERVICE_URL: 'x' }), /AUTH_SERVICE_URL/)
+  })
 })

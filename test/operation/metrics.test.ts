@@ -36,6 +36,17 @@ describe('what the operator sees', () => {
     assert.ok(!service.log().includes('secret'))
   })
 
+  test('service links of Kubernetes are told in one line of the log', async () => {
+    const links = { AUTH_SERVICE_HOST: '10.0.0.1', AUTH_SERVICE_PORT: '8080' }
+    await using service = await startTestService('PGlite', { env: links })
+    const lines = service
+      .log()
+      .split('\n')
+      .filter(line => line.includes('service links'))
+    assert.equal(lines.length, 1)
+    assert.deepEqual(JSON.parse(lines[0]!).names, Object.keys(links))
+  })
+
   test('health is told with what it is about', async () => {
     await using service = await startTestService('PGlite')
     assert.deepEqual((await send(`${service.url}/livez`)).body, { status: 'ok' })
