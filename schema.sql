@@ -180,6 +180,34 @@ comment on column confirmation_letter.shown_sent_at is 'For a held letter: what 
 comment on column confirmation_letter.shown_expires_at is 'For a held letter: what its ticket shows as expires_at; the link itself lives from the sending, and so never shorter';
 comment on column confirmation_letter.shown_failed_at is 'For a held letter: since when its ticket shows it as undeliverable';
 
+create table device_link (
+  email text not null,
+  request_id uuid not null,
+  requested_at timestamp with time zone not null default auth_now(),
+  link_id uuid,
+  account_id uuid,
+  sent_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  used_at timestamp with time zone,
+  constraint device_link_pkey PRIMARY KEY (email),
+  constraint device_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
+  constraint device_link_link_id_key UNIQUE (link_id),
+  constraint device_link_of_account CHECK (((link_id IS NULL) = (account_id IS NULL))),
+  constraint device_link_request_id_key UNIQUE (request_id),
+  constraint device_link_sent_until CHECK (((sent_at IS NULL) = (expires_at IS NULL)))
+);
+CREATE INDEX device_link_account ON public.device_link USING btree (account_id) WHERE (account_id IS NOT NULL);
+CREATE INDEX device_link_requested ON public.device_link USING btree (requested_at);
+comment on table device_link is 'One row per address at which a limit refused a sign-in: the link that lets its owner in, whatever strangers guess';
+comment on column device_link.email is 'The address that was tried, in canonical form, whether or not anybody has it';
+comment on column device_link.request_id is 'The latest request for an email, which its message names; an earlier message finds nothing';
+comment on column device_link.requested_at is 'When that was; the next one is a minute later at the earliest, whoever has the address';
+comment on column device_link.link_id is 'What the link''s token is derived from; null until the worker has found an account. An unused link is sent again as it is';
+comment on column device_link.account_id is 'Whose device the link makes known';
+comment on column device_link.sent_at is 'When the mail server last took an email with this link';
+comment on column device_link.expires_at is 'Until when the link is good';
+comment on column device_link.used_at is 'When the link made a device known; it does so once';
+
 create table migration (
   number integer not null,
   name text not null,
@@ -216,12 +244,13 @@ create table session (
   resumed_at timestamp with time zone,
   constraint session_pkey PRIMARY KEY (id),
   constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
-  constraint session_end_reason_check CHECK ((end_reason = ANY (ARRAY['revoked'::text, 'reused'::text]))),
+  constraint session_end_reason_check CHECK ((end_reason = ANY (ARRAY['revoked'::text, 'reused'::text, 'displaced'::text]))),
   constraint session_ended_for_a_reason CHECK (((ended_at IS NULL) = (end_reason IS NULL)))
 ) with (fillfactor=75);
 CREATE INDEX session_account ON public.session USING btree (account_id);
 CREATE INDEX session_ended ON public.session USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX session_expires ON public.session USING btree (expires_at);
+CREATE INDEX session_unended ON public.session USING btree (account_id) WHERE (ended_at IS NULL);
 comment on table session is 'One row per sign-in; a refresh updates it in place, so nothing it updates may be in an index (HOT)';
 comment on column session.amr is 'How the person authenticated, RFC 8176 values separated by spaces';
 comment on column session.expires_at is 'The absolute end';
@@ -232,6 +261,7 @@ comment on column session.rotated_at is 'When the current refresh token was made
 comment on column session.grace_floor is 'Lowest generation in grace during the grace period in which rotated_at lies';
 comment on column session.grace_floor_recent is 'Lowest generation traded in during that same period, in grace during the next';
 comment on column session.token_key is 'Id of the secret key that the current refresh token was made with';
+comment on column session.end_reason is 'revoked: signed out or ended with its account; reused: a refresh token was stolen; displaced: newer sessions of the account took its place';
 comment on column session.resumed_generation is 'Generation that came back because the answer to it was lost, and that is in grace since resumed_at; the one that was skipped then is not';
 
 create table signing_key (

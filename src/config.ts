@@ -94,6 +94,7 @@ function readSettings(read: Read) {
     smtp: read('AUTH_SMTP_URL', parseSmtpUrl),
     mailFrom: read('AUTH_MAIL_FROM', parseMailbox) ?? parseMailbox('Auth service <no-reply@localhost>'),
     confirmUrl: read('AUTH_CONFIRM_URL', text => parseUrl(text).href),
+    deviceUrl: read('AUTH_DEVICE_URL', text => parseUrl(text).href),
     secretKey: read('AUTH_SECRET_KEY', KeyRing.parse),
     modules: new Set(read('AUTH_MODULES', parseModules) ?? (['accounts', 'confirmation'] as const)) as Set<Module>,
     accessTokenTtl: read('AUTH_ACCESS_TOKEN_TTL', duration('10s', '10m')) ?? 300,

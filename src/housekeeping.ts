@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
+import { deleteOldDeviceLinks } from './accounts/device-link-store.ts'
 import { deleteOldEvents } from './audit/audit-store.ts'
 import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/letters/letter-limits.ts'
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
@@ -32,7 +33,7 @@ export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   }
 }
 
-/** Deletes unconfirmed accounts, ended sessions, letters, events and counted attempts whose time is over. */
+/** Deletes unconfirmed accounts, ended sessions, letters, device links, events and counted attempts whose time is over. */
 export async function deleteOutlived({
   database,
   auditRetention,
@@ -41,6 +42,7 @@ export async function deleteOutlived({
     deleteUnconfirmedAccounts,
     deleteOutlivedSessions,
     deleteOldLetters,
+    deleteOldDeviceLinks,
     deleteForgottenAttempts,
     (db: Queryable) => deleteOldEvents(db, auditRetention),
   ])

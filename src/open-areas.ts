@@ -1,3 +1,4 @@
+import { DeviceLinks } from './accounts/device-link.ts'
 import { DeviceTokens } from './accounts/device-token.ts'
 import { ConfirmationTickets } from './accounts/ticket.ts'
 import type { Config } from './config.ts'
@@ -58,6 +59,7 @@ export async function openAreas(needs: {
     attempts: new AttemptLimits({ ...limits, database, keys: secretKeys.for('attempt-counter') }),
     forgeries: new ProcessLimit({ ...limits, limit: 'secret_by_network' }),
     networkKeys: secretKeys.for('network'),
+    deviceLinks: new DeviceLinks(secretKeys.for('device-link')),
     devices: new DeviceTokens(secretKeys.for('device-token')),
     signingKeys,
     accessTokens,

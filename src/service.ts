@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
-import { accountCreated } from './accounts/messages.ts'
+import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import { accountRoutes } from './accounts/routes.ts'
 import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
@@ -87,7 +87,11 @@ export async function startService(
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)
-  const queue = createQueue({ backend: storage.queueBackend, kinds: [accountCreated, letterRequested], logger })
+  const queue = createQueue({
+    backend: storage.queueBackend,
+    kinds: [accountCreated, letterRequested, signInBlocked],
+    logger,
+  })
   opened.defer(() => queue.stop(FINISH_WITHIN))
   const queueIsOpen = queue.open() // while the server is built
   queueIsOpen.catch(() => {}) // whoever waits for it is told
@@ -124,6 +128,7 @@ export async function startService(
       database: storage.database,
       mailer: mail.mailer,
       confirmUrl: () => config.confirmUrl ?? `${publicUrl()}/confirm`,
+      deviceUrl: () => config.deviceUrl ?? `${publicUrl()}/device`,
       publicUrl,
       serviceName: config.mailFrom.name,
       linkLifetime: config.confirmationTtl,

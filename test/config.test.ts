@@ -19,6 +19,7 @@ const ALL: Record<keyof typeof SETTINGS, string> = {
   AUTH_SMTP_URL: 'smtps://user:p%40ss@mail.example.com',
   AUTH_MAIL_FROM: 'Example <no-reply@example.com>',
   AUTH_CONFIRM_URL: 'https://app.example.com/confirm',
+  AUTH_DEVICE_URL: 'https://app.example.com/device',
   AUTH_SECRET_KEY: `${KEY}, ${KEY.replace('k1', 'k0')}`,
   AUTH_MODULES: 'accounts,confirmation',
   AUTH_ACCESS_TOKEN_TTL: '10m',

@@ -35,6 +35,7 @@ describe('what is generated is up to date', () => {
       '/v1/confirmation',
       '/v1/confirmation-letters',
       '/v1/confirmations',
+      '/v1/device-tokens',
       '/v1/sessions',
     ])
   })

@@ -2,16 +2,20 @@ import { countFailure, recordEvent } from '../audit/audit-store.ts'
 import { canonicalEmailAddress, type EmailAddress } from '../email/address.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { Attempt, AttemptLimits } from '../limits/attempt-limits.ts'
+import { LimitRefusal } from '../limits/errors.ts'
 import type { NormalizedPassword } from '../passwords/password-policy.ts'
 import type { Sessions, StartedSession } from '../sessions/sessions.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
+import type { Queue } from '../storage/queue.ts'
 import { type Account, findAccount, findConfirmedAccount, renewPassword } from './account-store.ts'
 import type { Device, DeviceTokens } from './device-token.ts'
 import { AccountRefusal, FIELD_FAULTS } from './errors.ts'
 import { inTurn, type PasswordNeeds, verifyPassword } from './password.ts'
+import { requestDeviceLink } from './request-device-link.ts'
 
 export type AuthenticateNeeds = PasswordNeeds & {
   database: Database
+  queue: Queue
   sessions: Sessions
   attempts: AttemptLimits
   devices: DeviceTokens
@@ -55,6 +59,9 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
       const account = await findConfirmedAccount(database, email)
       return { device, attempt, account, ...(await verifyPassword(needs, turn, account, password)) }
     })
+  }).catch(async error => {
+    if (error instanceof LimitRefusal) await requestDeviceLink(needs, email, error)
+    throw error
   })
   const fail = async (code: 'invalid_credentials' | 'account_disabled') => {
     await countFailure(database, 'sign_in.failed', { accountId: account?.id, email, network, reason: code })

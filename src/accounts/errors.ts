@@ -21,6 +21,13 @@ export const ACCOUNT_PROBLEMS = {
       'It is missing, malformed, expired, or its session has ended. ' +
       'Exchange the refresh token for another at /oauth2/token, or sign in again.',
   },
+  device_link_unusable: {
+    status: 404,
+    title: 'The device link is not usable',
+    detail:
+      'It was cut off or changed on its way, was used before, or has expired. ' +
+      'While sign-in is blocked, another attempt to sign in has another email sent.',
+  },
   overloaded: {
     status: 503,
     title: 'The service is at its limit',

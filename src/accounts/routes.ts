@@ -7,10 +7,12 @@ import type { HttpServer } from '../http/server.ts'
 import { LIMIT_PROBLEMS } from '../limits/errors.ts'
 import { type AuthenticateNeeds, authenticate } from './authenticate.ts'
 import { type CreateAccountNeeds, createAccount } from './create-account.ts'
+import { deviceRoutes } from './device-routes.ts'
 import { ACCOUNT_PROBLEMS } from './errors.ts'
+import type { MakeDeviceKnownNeeds } from './make-device-known.ts'
 import { type ReadOwnAccountNeeds, readOwnAccount } from './read-own-account.ts'
 
-export type AccountRoutesNeeds = CreateAccountNeeds & AuthenticateNeeds & ReadOwnAccountNeeds
+export type AccountRoutesNeeds = CreateAccountNeeds & AuthenticateNeeds & MakeDeviceKnownNeeds & ReadOwnAccountNeeds
 
 // Longer input is refused by the area itself, with its own codes; these only bound the work before.
 const Email = Type.String({ maxLength: 1_000, description: 'Canonicalised; answers show the canonical form' })
@@ -76,8 +78,10 @@ const AccountAnswer = Type.Object(
   { description: 'The account' },
 )
 
-/** `/v1/accounts`, `/v1/sessions` and `/v1/account`. */
+/** `/v1/accounts`, `/v1/sessions`, `/v1/device-tokens` and `/v1/account`. */
 export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): void {
+  deviceRoutes(server, needs)
+
   server.post(
     '/v1/accounts',
     {
@@ -125,7 +129,8 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
             password: Password,
             device_token: Type.Optional(
               Type.String({
-                description: 'authsvc_dt_…, from the last sign-in on this device; another one does no harm',
+                description:
+                  'authsvc_dt_…, from the last sign-in on this device or from a device link; another does no harm',
               }),
             ),
           },

@@ -76,12 +76,14 @@ export class AttemptLimits {
     for (const { key, seconds } of blocks) this.#blocked.note(key, seconds)
     const longest = blocks.toSorted((a, b) => b.seconds - a.seconds)[0]
     const counter = refusing.find(({ key }) => longest?.key.equals(key)) ?? refusing[0]!
-    return this.#refusal(counter, longest?.seconds ?? 0) // the block may have ended meanwhile
+    const found = refusing.map(({ name }) => name)
+    return this.#refusal(counter, longest?.seconds ?? 0, found) // the block may have ended meanwhile
   }
 
-  #refusal({ name }: NamedCounter, seconds: number): LimitRefusal {
+  #refusal({ name }: NamedCounter, seconds: number, found: readonly LimitName[] = []): LimitRefusal {
     this.#options.refusals.inc({ limit: name })
-    return new LimitRefusal('too_many_attempts', { retryAfter: Math.max(1, Math.ceil(seconds)), limit: name })
+    const facts = { retryAfter: Math.max(1, Math.ceil(seconds)), limit: name }
+    return new LimitRefusal('too_many_attempts', facts, found)
   }
 
   #countersOf(attempt: Attempt): NamedCounter[] {

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { AuthenticateNeeds } from '../accounts/authenticate.ts'
 import type { CreateAccountNeeds } from '../accounts/create-account.ts'
+import type { MakeDeviceKnownNeeds } from '../accounts/make-device-known.ts'
 import type { ReadOwnAccountNeeds } from '../accounts/read-own-account.ts'
 import type { ConfirmNeeds } from '../confirmation/confirm.ts'
 import type { HeldRefusals } from '../http/held-refusals.ts'
@@ -9,7 +10,7 @@ import type { PageCookies } from './shell/cookies.ts'
 import type { GuardNeeds } from './shell/guard.ts'
 import type { PageProblems } from './shell/page-problem.ts'
 
-type Areas = CreateAccountNeeds & AuthenticateNeeds & ReadOwnAccountNeeds & ConfirmNeeds
+type Areas = CreateAccountNeeds & AuthenticateNeeds & MakeDeviceKnownNeeds & ReadOwnAccountNeeds & ConfirmNeeds
 
 export type PagesOptions = Areas &
   GuardNeeds & {

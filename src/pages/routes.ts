@@ -5,6 +5,7 @@ import { refusalOf } from '../http/refusal-of.ts'
 import type { HttpServer } from '../http/server.ts'
 import { accountPage } from './account.ts'
 import { confirmPage } from './confirm.ts'
+import { devicePage } from './device.ts'
 import { homePage } from './home.ts'
 import { mailboxPages } from './mailbox.ts'
 import type { PagesNeeds, PagesOptions } from './needs.ts'
@@ -46,6 +47,7 @@ export async function pageRoutes(server: HttpServer, options: PagesOptions): Pro
   if (options.modules.has('accounts')) {
     signUpPage(server, needs)
     signInPage(server, needs)
+    devicePage(server, needs)
     accountPage(server, needs)
   }
   if (options.modules.has('confirmation')) {

@@ -6,7 +6,7 @@ import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
-const DEVICE_REMEMBERED_FOR = 180 * 86_400 // seconds
+export const DEVICE_REMEMBERED_FOR = 180 * 86_400 // seconds
 
 /** `/sign-in` and `/sign-out`: the refresh token goes into a cookie that scripts cannot read, and away again. */
 export function signInPage(server: HttpServer, needs: PagesNeeds): void {

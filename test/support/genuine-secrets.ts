@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DeviceLinks } from '../../src/accounts/device-link.ts'
+import { DeviceTokens } from '../../src/accounts/device-token.ts'
 import { ConfirmationTickets } from '../../src/accounts/ticket.ts'
 import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
 import { LetterTokens } from '../../src/confirmation/letters/letter-token.ts'
@@ -36,6 +38,8 @@ export function makersOf(service: TestService) {
   return {
     letterTokens: new LetterTokens(keys.for('letter-token')),
     tickets: new ConfirmationTickets(keys.for('confirmation-ticket')),
+    deviceLinks: new DeviceLinks(keys.for('device-link')),
+    devices: new DeviceTokens(keys.for('device-token')),
     refreshTokens: new RefreshTokens(keys.for('refresh-token')),
   }
 }

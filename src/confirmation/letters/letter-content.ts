@@ -2,10 +2,11 @@ import { escaped } from '../../http/html.ts'
 import { type Language, languageFor } from '../../http/language.ts'
 import { LETTER_TEXTS } from './letter-texts.ts'
 
-/** What the letter is about: a link that confirms, or that the address has an account already. */
+/** What it is about: a link that confirms, that the address has an account already, or a link that makes a device known. */
 export type LetterPurpose =
   | { kind: 'confirmation'; link: string; lifetime: number }
   | { kind: 'account-exists'; link: string }
+  | { kind: 'device-link'; link: string; lifetime: number }
 
 export type LetterContent = { subject: string; text: string; html: string; language: Language }
 
@@ -23,9 +24,9 @@ export function composeLetter(
   const texts = LETTER_TEXTS[language]
   const facts = { ...signUp, at: momentIn(language, signUp.at) }
   const { subject, greeting, before, action, after } =
-    purpose.kind === 'confirmation'
-      ? texts.confirmation({ ...facts, hours: Math.max(1, Math.round(purpose.lifetime / 3_600)) })
-      : texts.accountExists(facts)
+    purpose.kind === 'account-exists'
+      ? texts.accountExists(facts)
+      : texts[TIMED[purpose.kind]]({ ...facts, hours: Math.max(1, Math.round(purpose.lifetime / 3_600)) })
   const text = [greeting, ...before, `${action}:\n${purpose.link}`, ...after].join('\n\n')
   const paragraphs = (lines: string[]) => lines.map(line => `<p>${escaped(line)}</p>`).join('\n')
   const html = `<!doctype html>
@@ -42,6 +43,9 @@ ${paragraphs(after)}
 `
   return { subject, text: `${text}\n`, html, language }
 }
+
+/** The words of links that expire. */
+const TIMED = { confirmation: 'confirmation', 'device-link': 'deviceLink' } as const
 
 // Making a format takes longer than all the rest of a letter, and would hold up the start.
 const formats = new Map<Language, Intl.DateTimeFormat>()

@@ -6,6 +6,7 @@ type Words = { subject: string; greeting: string; before: string[]; action: stri
 type Texts = {
   confirmation(facts: Facts & { hours: number }): Words
   accountExists(facts: Facts): Words
+  deviceLink(facts: Facts & { hours: number }): Words
 }
 
 /** The words of each letter. Without counted nouns where a language has many forms for them. */
@@ -35,6 +36,20 @@ export const LETTER_TEXTS: Record<Language, Texts> = {
         'If it was not you, leave this letter as it is. Nothing has changed, and nobody was told about the account.',
       ],
     }),
+    deviceLink: ({ serviceName, email, at, hours }) => ({
+      subject: `Sign-in to ${serviceName} from new devices is paused`,
+      greeting: `Sign-in to ${serviceName} from new devices is paused: too many wrong passwords were tried for ${email}.`,
+      before: [
+        `It was last refused on ${at}. To sign in from a new device now, open the link below on that device; then sign ` +
+          'in with your password as usual.',
+      ],
+      action: 'Allow sign-in from this device',
+      after: [
+        `The link works once and is good for ${hours} h. Do not pass it on.`,
+        'Devices that you have signed in on before are not affected. If you are not trying to sign in, ignore this ' +
+          'email: nobody got in, and your password is unchanged.',
+      ],
+    }),
   },
   ru: {
     confirmation: ({ serviceName, email, at, hours }) => ({
@@ -58,6 +73,20 @@ export const LETTER_TEXTS: Record<Language, Texts> = {
       ],
       action: 'Войти с её паролем',
       after: ['Если это были не вы, ничего не делайте. Ничего не изменилось, и никто не узнал об учётной записи.'],
+    }),
+    deviceLink: ({ serviceName, email, at, hours }) => ({
+      subject: `Вход в ${serviceName} с новых устройств приостановлен`,
+      greeting: `Вход в ${serviceName} с новых устройств приостановлен: для ${email} слишком много раз введён неверный пароль.`,
+      before: [
+        `Последняя попытка отклонена: ${at}. Чтобы сейчас войти с нового устройства, откройте на нём ссылку ниже, ` +
+          'а затем войдите как обычно, со своим паролем.',
+      ],
+      action: 'Разрешить вход с этого устройства',
+      after: [
+        `Ссылка сработает один раз и действует ${hours} ч. Никому её не передавайте.`,
+        'Устройств, с которых вы уже входили, это не касается. Если вы сейчас не входите, ничего не делайте: ' +
+          'никто не вошёл, пароль не изменился.',
+      ],
     }),
   },
 }

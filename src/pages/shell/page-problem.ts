@@ -17,8 +17,14 @@ export function tellRetryAfter(reply: FastifyReply, { facts }: Refusal, status: 
 export function explanationOf({ code, facts }: Refusal, problems: PageProblems): { status: number; text: string } {
   const type = problems[code] ?? HTTP_PROBLEMS.internal_error
   const faults = facts.errors?.map(({ detail }) => detail).join(' ')
-  return { status: type.status, text: faults || PAGE_WORDS[code] || type.detail }
+  const words = facts.limit?.startsWith('sign_in_by_address') ? SIGN_IN_BLOCKED : PAGE_WORDS[code]
+  return { status: type.status, text: faults || words || type.detail }
 }
+
+// The same whether or not there is an account.
+const SIGN_IN_BLOCKED =
+  'There were too many attempts to sign in with this address. If it has an account, we have sent it an email with a ' +
+  'link: open that in this browser, then sign in. Or wait a while and try again.'
 
 // The details of the interface are for developers; these are for whoever sits in front of the page.
 const PAGE_WORDS: Record<string, string> = {
@@ -26,6 +32,8 @@ const PAGE_WORDS: Record<string, string> = {
     'The address and the password do not fit, or the address was not confirmed yet. Check both, or ask for another confirmation letter below.',
   account_disabled: 'This account was disabled. Ask whoever runs this service.',
   too_many_attempts: 'There were too many attempts. Please wait a while and try again.',
+  device_link_unusable:
+    'This link is not usable: it works once, and for a day. If sign-in is still blocked, try to sign in, and another one is sent to you.',
   overloaded: 'Too many people are signing in just now. Please try again in a moment.',
   unavailable: 'The service is not available for the moment. Please try again shortly.',
   confirmation_unknown:

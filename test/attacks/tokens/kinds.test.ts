@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { DATABASES } from '../../support/database.ts'
 import { confirmedAtOnce, letterTokenOf, makersOf, startUnlimitedService } from '../../support/genuine-secrets.ts'
@@ -9,6 +10,8 @@ const KINDS = [
   'refresh token',
   'ticket',
   'letter token',
+  'device link',
+  'device token',
   'account id',
   'session id',
   'letter id',
@@ -30,12 +33,21 @@ for (const kind of DATABASES) {
       const { body } = await exchange(service, refreshToken)
       const pending = await signUp(service)
       const letterToken = await letterTokenOf(service, pending.id)
-      const { letterTokens, refreshTokens } = makersOf(service)
+      const { letterTokens, refreshTokens, deviceLinks, devices } = makersOf(service)
+      const { email } = account
+      const linkId = randomUUID()
+      await service.service.database.deleteFrom('device_link').where('email', '=', email).execute()
+      await service.service.database
+        .insertInto('device_link')
+        .values({ email, request_id: linkId, link_id: linkId, account_id: accountId, sent_at: null, used_at: null })
+        .execute()
       return {
         'access token': body.access_token,
         'refresh token': body.refresh_token,
         ticket: pending.ticket,
         'letter token': letterToken,
+        'device link': deviceLinks.make(linkId),
+        'device token': devices.make(accountId),
         'account id': accountId,
         'session id': refreshTokens.open(refreshToken)!.sessionId,
         'letter id': letterTokens.open(letterToken)!,
@@ -51,6 +63,10 @@ for (const kind of DATABASES) {
         'GET /v1/account': { takes: ['access token'], show: secret => bearer('/v1/account', secret) },
         'GET /v1/confirmation': { takes: ['ticket'], show: secret => bearer('/v1/confirmation', secret) },
         'POST /oauth2/token': { takes: ['refresh token'], show: secret => exchange(service, secret) },
+        'POST /v1/device-tokens': {
+          takes: ['device link'],
+          show: secret => post('/v1/device-tokens', { token: secret }),
+        },
         'POST /v1/confirmation-letters': {
           takes: ['ticket'],
           show: secret => post('/v1/confirmation-letters', { ticket: secret }),
@@ -97,6 +113,8 @@ for (const kind of DATABASES) {
       for (const each of KINDS) {
         const { status } = await send(`${service.url}/confirm?token=${encodeURIComponent(secrets[each])}`)
         assert.equal(status, each === 'letter token' ? 200 : 404, each)
+        const device = await send(`${service.url}/device?token=${encodeURIComponent(secrets[each])}`)
+        assert.equal(device.status, each === 'device link' ? 200 : 404, each)
         for (const name of ['auth_refresh_token', 'auth_access_token']) {
           if (name === `auth_${each.replace(' ', '_')}`) continue
           const answer = await send(`${service.url}/account`, { headers: { cookie: `${name}=${secrets[each]}` } })
@@ -113,10 +131,12 @@ for (const kind of DATABASES) {
         bearer('/v1/confirmation', swapped('letter token', 'authsvc_ct_')),
         post('/v1/confirmations', { token: swapped('ticket', 'authsvc_lt_'), ticket: secrets.ticket }),
         exchange(service, swapped('ticket', 'authsvc_rt_')),
+        post('/v1/device-tokens', { token: swapped('letter token', 'authsvc_dl_') }),
+        post('/v1/confirmations', { token: swapped('device link', 'authsvc_lt_'), ticket: secrets.ticket }),
       ])
       assert.deepEqual(
         answers.map(({ status }) => status),
-        [401, 404, 400],
+        [401, 404, 400, 404, 404],
       )
     })
   })

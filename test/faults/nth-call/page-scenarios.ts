@@ -1,5 +1,5 @@
 import { newAddress, PASSWORD, signIn } from '../../support/service.ts'
-import { type Attempt, hasAccount, hasEndedSession, isConfirmed, type Scenario } from './scenarios.ts'
+import { type Attempt, hasAccount, hasEndedSession, isConfirmed, isDeviceLinkUsed, type Scenario } from './scenarios.ts'
 import type { World } from './world.ts'
 
 const SUCCESSES: Record<string, number> = {
@@ -7,6 +7,7 @@ const SUCCESSES: Record<string, number> = {
   'POST /sign-in': 303,
   'POST /sign-out': 303,
   'POST /confirm/letter': 303,
+  'POST /device': 303,
 }
 
 /** The pages, the mailbox apart, which asks no database. */
@@ -53,6 +54,20 @@ export const PAGE_SCENARIOS: readonly Scenario[] = [
       request: { form: { token, password: PASSWORD }, headers: { origin: world.url } },
       isTrue: () => isConfirmed(world, id),
       hasHappened: () => isConfirmed(world, id),
+    }
+  }),
+  page('GET /device', async world => {
+    const { email, token } = await world.deviceLink()
+    return { path: `/device?token=${token}`, request: {}, isTrue: ({ text }) => text.includes(email) }
+  }),
+  page('POST /device', async world => {
+    const { linkId, token } = await world.deviceLink()
+    return {
+      path: '/device',
+      request: { form: { token }, headers: { origin: world.url } },
+      isTrue: ({ headers }) =>
+        headers.getSetCookie().some(cookie => cookie.startsWith('auth_device_token=authsvc_dt_')),
+      hasHappened: () => isDeviceLinkUsed(world, linkId),
     }
   }),
   page('POST /confirm/letter', async world => {

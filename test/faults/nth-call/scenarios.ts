@@ -55,6 +55,20 @@ export const INTERFACE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    route: 'POST /v1/device-tokens',
+    reader: 'program',
+    success: 201,
+    prepare: async world => {
+      const { linkId, token } = await world.deviceLink()
+      return {
+        path: '/v1/device-tokens',
+        request: { json: { token } },
+        isTrue: ({ body }) => body.device_token.startsWith('authsvc_dt_') && isDeviceLinkUsed(world, linkId),
+        hasHappened: () => isDeviceLinkUsed(world, linkId),
+      }
+    },
+  },
+  {
     route: 'GET /v1/account',
     reader: 'program',
     success: 200,
@@ -177,6 +191,10 @@ export async function hasEndedSession({ query }: World, accountId: string): Prom
 export async function isConfirmed({ query }: World, id: string): Promise<boolean> {
   const [account] = await query<{ status: string }>('select status from account where id = $1', [id])
   return account?.status === 'active'
+}
+
+export async function isDeviceLinkUsed({ query }: World, id: string): Promise<boolean> {
+  return (await query('select 1 from device_link where link_id = $1 and used_at is not null', [id])).length > 0
 }
 
 async function lettersAskedFor({ query }: World): Promise<number> {

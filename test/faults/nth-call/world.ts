@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CompiledQuery } from 'kysely'
 import { pino } from 'pino'
+import { DeviceLinks } from '../../../src/accounts/device-link.ts'
 import { readConfig } from '../../../src/config.ts'
 import { LetterTokens } from '../../../src/confirmation/letters/letter-token.ts'
 import { KeyRing } from '../../../src/secrets/key-ring.ts'
@@ -18,6 +20,8 @@ export type World = AsyncDisposable & {
   /** A sign-up, and the token of its letter. */
   signedUp(): Promise<SignedUp & { token: string }>
   confirmed(): Promise<SignedUp>
+  /** A device link of a confirmed account, as its email has it. */
+  deviceLink(): Promise<{ email: string; linkId: string; token: string }>
 }
 
 /** @param postgresUrl the server to use; without, the embedded database */
@@ -39,6 +43,7 @@ export async function openWorld(postgresUrl?: string): Promise<World> {
   const url = `http://localhost:${service.port}`
   const keys = database ? KeyRing.parse(SECRET_KEY) : secretKeyOf(directory.path, { isNew: false })
   const tokens = new LetterTokens(keys.for('letter-token'))
+  const links = new DeviceLinks(keys.for('device-link'))
   const query: World['query'] = async <Row>(text: string, values: unknown[] = []) =>
     (await service.database.executeQuery<Row>(CompiledQuery.raw(text, values))).rows
 
@@ -52,8 +57,18 @@ export async function openWorld(postgresUrl?: string): Promise<World> {
     if (status !== 200) throw new Error(`confirming answered ${status}: ${text}`)
     return account
   }
+  const deviceLink = async () => {
+    const { id, email } = await confirmed()
+    const linkId = randomUUID()
+    await query('insert into device_link (email, request_id, link_id, account_id) values ($1, $2, $2, $3)', [
+      email,
+      linkId,
+      id,
+    ])
+    return { email, linkId, token: links.make(linkId) }
+  }
   const parts = opened.move()
-  return { url, query, signedUp, confirmed, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return { url, query, signedUp, confirmed, deviceLink, [Symbol.asyncDispose]: () => parts.disposeAsync() }
 }
 
 const PATIENCE = 30_000 // milliseconds

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { Counter, Registry } from 'prom-client'
+import { disableAccount } from '../../src/accounts/account-status-store.ts'
+import { authenticate } from '../../src/accounts/authenticate.ts'
+import { deleteOldDeviceLinks } from '../../src/accounts/device-link-store.ts'
+import { DeviceTokens } from '../../src/accounts/device-token.ts'
+import { AttemptLimits } from '../../src/limits/attempt-limits.ts'
+import { LimitRefusal } from '../../src/limits/errors.ts'
+import { LIMITS } from '../../src/limits/limits.ts'
+import { HashingLanes } from '../../src/passwords/hashing-lanes.ts'
+import { createPasswordHasher } from '../../src/passwords/password-hasher.ts'
+import type { Sessions } from '../../src/sessions/sessions.ts'
+import { DATABASES, type DatabaseKind, shiftClock } from '../support/database.ts'
+import { confirmedAtOnce, keyRingOf } from '../support/genuine-secrets.ts'
+import { newAddress, PASSWORD, send, startTestService, type TestService } from '../support/service.ts'
+
+const NOBODYS = 'x'.repeat(2_000) // too long for a password, and so refused without being hashed
+const ON = { AUTH_RATE_LIMITS: 'on', AUTH_TRUST_PROXY: '127.0.0.1,::1' }
+const SAME_ORIGIN = { 'sec-fetch-site': 'same-origin' }
+const from = (network: string) => ({ 'x-forwarded-for': network })
+
+const signInAt = ({ url }: TestService, body: object, headers: Record<string, string> = {}) =>
+  send(`${url}/v1/sessions`, { json: { password: PASSWORD, ...body }, headers })
+const makeKnown = ({ url }: TestService, token: string) => send(`${url}/v1/device-tokens`, { json: { token } })
+
+/** A service whose time is the test's. */
+async function startWithClock(kind: DatabaseKind) {
+  let ahead = 0 // milliseconds
+  const now = () => Date.now() + ahead
+  const test = await startTestService(kind, { env: ON, now })
+  const elapse = async (seconds: number) => {
+    ahead += seconds * 1_000
+    await shiftClock(test.service.database, ahead / 1_000)
+  }
+  return { ...test, now, elapse }
+}
+
+/** Guesses at an address until its limit for one network refuses. */
+async function block(service: TestService, email: string) {
+  for (let count = 0; count <= LIMITS.sign_in_by_address_and_network.burst; count++)
+    await signInAt(service, { email, password: NOBODYS })
+}
+
+const linkIn = ({ text }: { text: string }) => /https?:\/\/\S+\/device\?token=\S+/.exec(text)?.[0]
+const tokenOf = (letter: { text: string }) => new URL(linkIn(letter)!).searchParams.get('token')!
+
+/** The device links that were sent to an address, the newest first. */
+const linksTo = async (service: TestService, email: string) =>
+  (await service.service.mailbox!.messages({ to: email })).filter(linkIn)
+
+/** Waits until that many device links were sent to an address. */
+async function waitForLinks(service: TestService, email: string, count: number) {
+  for (const deadline = Date.now() + 15_000; ; await pause(10)) {
+    const links = await linksTo(service, email)
+    if (links.length >= count) return links
+    if (Date.now() > deadline) throw new Error(`${links.length} of ${count} device links to ${email} were sent in 15 s`)
+  }
+}
+
+/** The id of the latest request for a device link. */
+const requestOf = async ({ service }: TestService, email: string) =>
+  (
+    await service.database
+      .selectFrom('device_link')
+      .select(['request_id', 'requested_at', 'account_id'])
+      .where('email', '=', email)
+      .executeTakeFirst()
+  )?.request_id
+
+for (const kind of DATABASES)
+  describe(`when guesses have blocked sign-in, on ${kind},`, () => {
+    test('[R37] 10,000 of them from 50 networks, for a day, do not keep the owner out of new devices', async () => {
+      await using service = await startWithClock(kind)
+      const [known, unknown] = [(await confirmedAtOnce(service)).email, newAddress()]
+      const { guess, refused } = guesser(service)
+      const requests = { [known]: new Set<string>(), [unknown]: new Set<string>() }
+      for (let round = 0; round < 50; round++) {
+        for (const email of [known, unknown]) {
+          for (let count = 0; count < 100; count++) await guess(email, `203.0.113.${count % 50}`)
+          const request = await requestOf(service, email)
+          if (request) requests[email]!.add(request)
+        }
+        await waitForSettled(service)
+        await service.elapse(1_800)
+      }
+      assert.ok(refused() >= 9_600, `${refused()} of 10,000 guesses were refused`)
+      assert.deepEqual(
+        [requests[known]!.size, requests[unknown]!.size],
+        [49, 49],
+        'one each round but the first, for every address',
+      )
+      const sent = await linksTo(service, known)
+      assert.ok(sent.length >= 4 && sent.length <= 5, `${sent.length} emails in 25 hours`)
+      assert.equal((await service.service.mailbox!.messages({ to: unknown })).length, 0)
+      assert.equal(new Set(sent.map(tokenOf)).size, 1, 'an unused link is sent again as it is')
+
+      for (let device = 1; device <= 3; device++) {
+        await service.elapse(61)
+        for (let count = 0; count < 4; count++) await guess(known, `203.0.113.${count}`)
+        const network = from(`198.51.100.${device}`)
+        const shut = await signInAt(service, { email: known }, network)
+        assert.deepEqual([shut.status, shut.body.limit], [429, 'sign_in_by_address'])
+        const [letter] = await waitForLinks(service, known, sent.length + device - 1)
+        const { status, body } = await makeKnown(service, tokenOf(letter!))
+        assert.equal(status, 201)
+        assert.equal((await signInAt(service, { email: known, ...body, password: NOBODYS }, network)).status, 401)
+        assert.equal((await signInAt(service, { email: known, ...body }, network)).status, 201)
+      }
+    })
+
+    test('[R09] a link makes one device known, though 50 use it at once, and nothing a minute later', async () => {
+      await using service = await startWithClock(kind)
+      const { email } = await confirmedAtOnce(service)
+      await block(service, email)
+      const [letter] = await waitForLinks(service, email, 1)
+      const answers = await Promise.all(Array.from({ length: 50 }, () => makeKnown(service, tokenOf(letter!))))
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
+      assert.equal(new Set(answers.map(({ body }) => body.device_token)).size, 1)
+      await service.elapse(61)
+      const late = await makeKnown(service, tokenOf(letter!))
+      assert.deepEqual([late.status, late.body.code], [404, 'device_link_unusable'])
+      const events = await service.service.database
+        .selectFrom('audit_event')
+        .select(['type', 'email'])
+        .where('type', 'like', 'device_link.%' as never)
+        .orderBy('id')
+        .execute()
+      assert.deepEqual(events, [
+        { type: 'device_link.sent', email },
+        { type: 'device_link.used', email },
+      ])
+    })
+
+    test('[R09] the link of one account is worth nothing for another, and no session starts without the password', async () => {
+      await using service = await startTestService(kind)
+      const [own, other] = [(await confirmedAtOnce(service)).email, (await confirmedAtOnce(service)).email]
+      for (const email of [own, other]) await block(service, email)
+      const { status, body } = await makeKnown(service, tokenOf((await waitForLinks(service, own, 1))[0]!))
+      assert.deepEqual([status, Object.keys(body)], [201, ['device_token']])
+      assert.equal((await signInAt(service, { email: other, ...body })).status, 429)
+      assert.equal((await signInAt(service, { email: own, ...body, password: 'not the right one' })).status, 401)
+      assert.equal((await signInAt(service, { email: own, ...body })).status, 201)
+    })
+
+    test('[R10] a link is good for 24 hours from its last email, and repeated after 6 hours while it is needed', async () => {
+      await using service = await startWithClock(kind)
+      const { email } = await confirmedAtOnce(service)
+      await block(service, email)
+      await waitForLinks(service, email, 1)
+      await service.elapse(5 * 3_600)
+      await block(service, email)
+      await waitForSettled(service)
+      assert.equal((await linksTo(service, email)).length, 1)
+      await service.elapse(3_600)
+      await block(service, email)
+      const [second, first] = await waitForLinks(service, email, 2)
+      assert.equal(linkIn(second!), linkIn(first!))
+      await waitForSettled(service)
+      await service.elapse(24 * 3_600 - 30)
+      assert.equal((await send(linkIn(second!)!)).status, 200)
+      await service.elapse(60)
+      assert.equal((await send(linkIn(second!)!)).status, 404)
+      assert.equal((await makeKnown(service, tokenOf(second!))).status, 404)
+      assert.equal(await deleteOldDeviceLinks(service.service.database), 0)
+      await service.elapse(7 * 86_400)
+      assert.equal(await deleteOldDeviceLinks(service.service.database), 1)
+    })
+
+    test('no email goes to an account that is disabled', async () => {
+      await using service = await startTestService(kind)
+      const { id, email } = await confirmedAtOnce(service)
+      await disableAccount(service.service.database, id)
+      await block(service, email)
+      await waitForSettled(service)
+      assert.ok(await requestOf(service, email))
+      assert.equal((await linksTo(service, email)).length, 0)
+    })
+
+    test('[R11] opening the link only reads, and the button lets this browser in', async () => {
+      await using service = await startWithClock(kind)
+      const { email } = await confirmedAtOnce(service)
+      await block(service, email)
+      const [letter] = await waitForLinks(service, email, 1)
+      const page = (cookie = '') =>
+        send(`${service.url}/sign-in`, { form: { email, password: PASSWORD }, headers: { ...SAME_ORIGIN, cookie } })
+      const shut = await page()
+      assert.equal(shut.status, 429)
+      assert.match(shut.text, /If it has an account, we have sent it an email with a link/)
+
+      for (let scan = 0; scan < 3; scan++) {
+        const opened = await send(linkIn(letter!)!)
+        assert.equal(opened.status, 200)
+        assert.ok(opened.text.includes(email))
+        assert.deepEqual(opened.headers.getSetCookie(), [])
+      }
+      const press = (headers: Record<string, string>) =>
+        send(`${service.url}/device`, { form: { token: tokenOf(letter!) }, headers })
+      assert.equal((await press({ 'sec-fetch-site': 'cross-site' })).status, 403)
+      const allowed = await press(SAME_ORIGIN)
+      assert.deepEqual([allowed.status, allowed.headers.get('location')], [303, '/sign-in'])
+      const [cookie = ''] = allowed.headers.getSetCookie()
+      assert.match(cookie, /^auth_device_token=authsvc_dt_.*; HttpOnly/)
+      assert.equal((await page(cookie.split(';', 1)[0])).status, 303)
+      await service.elapse(61)
+      assert.equal((await press(SAME_ORIGIN)).status, 404)
+    })
+  })
+
+/** Guesses as another process would let them be made; what limits refuse is counted. */
+function guesser(service: TestService & { now: () => number }) {
+  const { database, queue } = service.service
+  const keys = keyRingOf(service)
+  const refusals = new Counter({ name: 'refusals', help: 'h', labelNames: ['limit'], registers: [new Registry()] })
+  const needs = {
+    database,
+    queue,
+    devices: new DeviceTokens(keys.for('device-token')),
+    attempts: new AttemptLimits({
+      database,
+      keys: keys.for('attempt-counter'),
+      countsNetworks: true,
+      refusals,
+      now: service.now,
+    }),
+    lanes: new HashingLanes(),
+    hasher: createPasswordHasher({ peppers: keys.for('pepper') }),
+    sessions: undefined as unknown as Sessions, // none is ever started
+  }
+  let refused = 0
+  const guess = async (email: string, network: string) => {
+    await assert.rejects(authenticate(needs, { email, password: NOBODYS, network }), error => {
+      if (error instanceof LimitRefusal) refused++
+      return error instanceof Error && 'code' in error
+    })
+  }
+  return { guess, refused: () => refused }
+}
+
+/** Waits until every message about a blocked sign-in has been dealt with. */
+async function waitForSettled({ service: { database } }: TestService) {
+  for (const deadline = Date.now() + 15_000; ; await pause(5)) {
+    const { rows } = await sql`select 1 from pgboss.job
+      where name = 'sign_in.blocked' and state <> 'completed'`.execute(database)
+    if (rows.length === 0) return
+    if (Date.now() > deadline) throw new Error('a message was not dealt with in 15 s')
+  }
+}
