@@ -111,8 +111,10 @@ export async function startService(
   )
   if (!config.databaseUrl) await openControlSocket(config, storage, areas, logger, opened)
   const metricsListener =
-    config.metricsListen === 'off' ? undefined : await listenForMetrics(metrics.registry, config.metricsListen)
-  if (metricsListener) opened.defer(() => metricsListener.close())
+    config.metricsListen === 'off'
+      ? undefined
+      : await listenForMetrics(metrics.registry, { ...config.metricsListen, names: config.metricsHosts, logger })
+  if (metricsListener) opened.use(metricsListener)
 
   const server = await buildServer({ config, storage, queue, mail, areas, metrics, logger, publicUrl, now })
   opened.defer(() => server.close())

@@ -23,6 +23,7 @@ export const SETTINGS = {
   AUTH_PASSWORD_MIN_LENGTH: ['8', 'in code points; NIST asks for 15 where it is the only factor'],
   AUTH_SIGNING_ALG: ['ES256', 'or EdDSA, RS256'],
   AUTH_METRICS_LISTEN: ['127.0.0.1:9464', 'Prometheus, apart from the public port; off'],
+  AUTH_METRICS_HOSTS: ['none', 'names, by commas, that metrics answer to besides IP addresses and localhost'],
   AUTH_TRUST_PROXY: ['none', 'addresses or CIDR ranges, by commas, whose x-forwarded-for is believed'],
   AUTH_RATE_LIMITS: ['on', 'off ends the limits by network only'],
   AUTH_AUDIT_RETENTION: ['90d', 'how long events are kept'],

@@ -78,6 +78,13 @@ export function parseListen(text: string): { host: string; port: number } {
   return { host, port: Number(port) }
 }
 
+/** The name of a host, without a port. */
+export function parseHostName(text: string): string {
+  if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(text))
+    throw new SettingFault('names of hosts by commas, such as auth.internal')
+  return text.toLowerCase()
+}
+
 /** An address or a CIDR range. */
 export function parseNetwork(text: string): string {
   const [address, bits, rest] = text.split('/')

@@ -1,31 +1,96 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import { isIP } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
+import { type Logger, onceAMinute } from '../log.ts'
 import { OperatorError } from '../operator-error.ts'
+import { isLoopback } from '../settings.ts'
 
-/** Serves the metrics on a port of their own. @throws OperatorError when it is taken */
+const TRY_AGAIN_AFTER = 10_000 // milliseconds
+
+export type MetricsListenerOptions = {
+  host: string
+  port: number
+  /** Names that it answers to, besides IP addresses, those of loopback and `host`. */
+  names: readonly string[]
+  logger: Pick<Logger, 'info' | 'warn'>
+}
+
+/**
+ * Serves the metrics on a port of their own. Where another process has the port, as the one before has it during a
+ * rolling restart, it says so and tries again until it gets it: nobody signs in by metrics.
+ *
+ * It answers to known hosts only: a page that a browser on this network has open could otherwise read the metrics by a
+ * name of its own that it points here (DNS rebinding). An IP address cannot be pointed anywhere.
+ * @returns `url` once it listens
+ * @throws OperatorError when it cannot listen for another reason
+ */
 export async function listenForMetrics(
   registry: Registry,
-  { host, port }: { host: string; port: number },
-): Promise<{ url: string; close(): Promise<void> }> {
+  { host, port, names, logger }: MetricsListenerOptions,
+): Promise<AsyncDisposable & { readonly url: string | undefined }> {
+  const known = new Set([host, ...names].map(name => name.toLowerCase()))
+  const warnOfHost = onceAMinute((name: string) =>
+    logger.warn(
+      { host: name },
+      'metrics were asked for by an unknown host and refused; AUTH_METRICS_HOSTS names further ones',
+    ),
+  )
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end()
-    registry.metrics().then(
-      text => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      () => response.writeHead(500).end(),
-    )
+    const name = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[|\]$/g, '') ?? ''
+    if (isIP(name) === 0 && !isLoopback(name) && !known.has(name)) {
+      warnOfHost(name)
+      response.writeHead(421, { 'content-type': 'text/plain' }).end('This host is not one of AUTH_METRICS_HOSTS.\n')
+    } else if (request.url !== '/metrics' || request.method !== 'GET') response.writeHead(404).end()
+    else
+      registry.metrics().then(
+        text => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+        () => response.writeHead(500).end(),
+      )
   })
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', error => reject(unlistenable('AUTH_METRICS_LISTEN', `${host}:${port}`, error)))
-  server.listen({ host, port }, resolve)
-  await promise
-  const address = server.address()
-  const boundPort = typeof address === 'object' && address ? address.port : port
+
+  const address = `${host}:${port}`
+  const isListening = () =>
+    listen(server, { host, port }).catch(error => {
+      if (error.code === 'EADDRINUSE') return false
+      throw unlistenable('AUTH_METRICS_LISTEN', address, error)
+    })
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const listenWhenFree = async () => {
+    do await pause(TRY_AGAIN_AFTER, undefined, { ref: false, signal })
+    while (!(await isListening()))
+    if (signal.aborted) server.close()
+    else logger.info({ address }, 'the port of the metrics became free, and they are there now')
+  }
+  if (!(await isListening())) {
+    logger.warn({ address }, 'there are no metrics yet, as another process has their port; AUTH_METRICS_LISTEN sets it')
+    listenWhenFree().catch(error => {
+      if (!signal.aborted) logger.warn({ err: error }, 'there will be no metrics')
+    })
+  }
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}/metrics`,
-    async close() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
+    get url() {
+      const bound = server.address()
+      if (typeof bound !== 'object' || !bound) return undefined
+      return `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}/metrics`
     },
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      server.closeAllConnections()
+      if (server.listening) await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+async function listen(server: Server, options: { host: string; port: number }): Promise<true> {
+  const { promise, resolve, reject } = Promise.withResolvers<true>()
+  const onListening = () => resolve(true)
+  server.once('error', reject).once('listening', onListening).listen(options)
+  try {
+    return await promise
+  } finally {
+    server.off('error', reject).off('listening', onListening)
   }
 }
 

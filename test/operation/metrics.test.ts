@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { confirmedAccount, exchange, send, signIn, startTestService } from '../support/service.ts'
+import { emptyDirectory, ServiceProcess } from '../support/process.ts'
+import { rawRequest, sendRaw } from '../support/raw-http.ts'
+import { confirmedAccount, exchange, fillDataDirectory, send, signIn, startTestService } from '../support/service.ts'
+
+const SOONER = {
+  file: 'operation/metrics-listener.ts',
+  find: 'TRY_AGAIN_AFTER = 10_000',
+  replace: 'TRY_AGAIN_AFTER = 100',
+}
 
 describe('what the operator sees', () => {
   test('metrics count what happened, on a port of their own [R80]', async () => {
@@ -34,6 +42,49 @@ describe('what the operator sees', () => {
     const { method, path, status, level } = JSON.parse(line)
     assert.deepEqual({ method, path, status, level }, { method: 'GET', path: '/confirm', status: 404, level: 'info' })
     assert.ok(!service.log().includes('secret'))
+  })
+
+  test('metrics answer to IP addresses, loopback and configured names, and to no name that was pointed here [R80]', async () => {
+    const env = { AUTH_METRICS_LISTEN: '127.0.0.1:0', AUTH_METRICS_HOSTS: 'auth.internal' }
+    await using service = await startTestService('PGlite', { env })
+    const port = Number(new URL(service.service.metricsUrl!).port)
+    const statusFor = async (host: string) =>
+      (await sendRaw(port, rawRequest('GET', '/metrics', { host }))).answers[0]?.status
+    for (const host of [
+      '127.0.0.1',
+      'localhost:9464',
+      'LOCALHOST',
+      '[::1]:9464',
+      '10.0.0.7:9464',
+      'Auth.Internal:9464',
+    ])
+      assert.equal(await statusFor(host), 200, host)
+    for (const host of [
+      'rebound.example',
+      'rebound.example:9464',
+      '127.0.0.1.rebound.example',
+      'internal',
+      '',
+      '@',
+      'a b',
+    ])
+      assert.equal(await statusFor(host), 421, host)
+    assert.match(service.log(), /"host":"rebound\.example".*AUTH_METRICS_HOSTS/)
+  })
+
+  test('metrics whose port is taken come when it is free, and keep nobody from signing in meanwhile', async () => {
+    await using first = await startTestService('PGlite', { env: { AUTH_METRICS_LISTEN: '127.0.0.1:0' } })
+    const { host } = new URL(first.service.metricsUrl!)
+    await using folder = await emptyDirectory()
+    await fillDataDirectory(folder.path)
+    const env = { AUTH_DATA_DIR: folder.path, AUTH_METRICS_LISTEN: host }
+    await using second = new ServiceProcess(env, [], [SOONER])
+    const url = await second.started()
+    await second.until(/"level":"warn".*there are no metrics yet/)
+    assert.equal((await send(`${url}/livez`)).status, 200)
+    await first[Symbol.asyncDispose]()
+    await second.until(/the port of the metrics became free/)
+    assert.match(await (await fetch(`http://${host}/metrics`)).text(), /route="\/livez"/)
   })
 
   test('service links of Kubernetes are told in one line of the log', async () => {
