@@ -96,6 +96,14 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
   return row && accountOf(row)
 }
 
+/** Whether the account was created no longer ago than that, on the clock of the database. */
+export async function wasCreatedWithin(db: Queryable, id: string, seconds: number): Promise<boolean> {
+  const { rows } = await sql<{ isRecent: boolean }>`
+    select created_at > auth_now() - make_interval(secs => ${seconds}) as "isRecent"
+    from account where id = ${id}`.execute(db)
+  return rows[0]?.isRecent ?? false
+}
+
 /** The one confirmed account of an address. */
 export async function findConfirmedAccount(db: Queryable, email: EmailAddress): Promise<Account | undefined> {
   const row = await accounts(db).where('email', '=', email).where('confirmed_at', 'is not', null).executeTakeFirst()

@@ -1,17 +1,21 @@
 import type { FastifyRequest } from 'fastify'
-import type { Account } from '../accounts/account-store.ts'
+import { type Account, wasCreatedWithin } from '../accounts/account-store.ts'
 import { confirm, signUpOf } from '../confirmation/confirm.ts'
 import { type Form, fieldOf } from '../http/form.ts'
 import { html } from '../http/html.ts'
+import { momentIn } from '../http/moment.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { alert, layout, passwordField } from './shell/layout.ts'
 import { waitingView } from './waiting.ts'
 
+const ONE_CLICK_FOR = 3_600 // seconds after the sign-up
+
 /**
- * `/confirm`: what the link in the letter opens. Opening it only reads. In the browser that signed up a click confirms,
- * since its cookie holds the ticket; any other is asked for the password. Without a token it shows how far the
+ * `/confirm`: what the link in the letter opens. Opening it only reads. In the browser that signed up a click confirms
+ * for an hour, since its cookie holds the ticket; later, and in any other, the password is asked for. By then somebody
+ * else may have the browser, or the person may click without a thought for a sign-up that was not theirs. Without a token it shows how far the
  * confirmation is.
  */
 export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
@@ -20,43 +24,52 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
     if (typeof token !== 'string') return reply.send(await waitingView(needs, request))
     const { account } = await signUpOf(needs, token, networkOf(request.ip))
     if (account.confirmedAt) return reply.send(confirmedView(account.email, needs.appUrl))
-    return reply.send(confirmForm({ account, token, isOwn: isOwnSignUp(needs, request, account) }))
+    return reply.send(confirmForm({ account, token, proof: await proofIn(needs, request, account) }))
   })
 
   server.post('/confirm', async (request, reply) => {
     const form = request.body as Form | undefined
     const token = fieldOf(form, 'token') ?? ''
     const { account } = await signUpOf(needs, token, networkOf(request.ip))
-    const isOwn = isOwnSignUp(needs, request, account)
+    const proof = await proofIn(needs, request, account)
     try {
-      const ticket = isOwn ? needs.cookies.read(request, 'ticket') : undefined
-      const password = isOwn ? undefined : fieldOf(form, 'password')
+      const ticket = proof === 'click' ? needs.cookies.read(request, 'ticket') : undefined
+      const password = proof === 'click' ? undefined : fieldOf(form, 'password')
       const { email } = await confirm(needs, { token, ticket, password, network: networkOf(request.ip) })
       return reply.send(confirmedView(email, needs.appUrl))
     } catch (error) {
-      return needs.answerFault(reply, error, text => confirmForm({ account, token, isOwn, fault: text }))
+      return needs.answerFault(reply, error, text => confirmForm({ account, token, proof, fault: text }))
     }
   })
 }
 
-function isOwnSignUp(needs: PagesNeeds, request: FastifyRequest, account: Account): boolean {
-  return needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '') === account.id
+/** How the sign-up is proved in this browser. */
+type Proof = 'click' | 'password, since it was long ago' | 'password, since it was elsewhere'
+
+async function proofIn(needs: PagesNeeds, request: FastifyRequest, { id }: Account): Promise<Proof> {
+  if (needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '') !== id) return 'password, since it was elsewhere'
+  if (!(await wasCreatedWithin(needs.database, id, ONE_CLICK_FOR))) return 'password, since it was long ago'
+  return 'click'
 }
 
-const confirmForm = (view: { account: Account; token: string; isOwn: boolean; fault?: string }) =>
+const WORDS: Record<Proof, string> = {
+  click: 'The sign-up was made in this browser.',
+  'password, since it was long ago':
+    'The sign-up was made in this browser, but more than an hour ago. Please enter the password that was chosen then.',
+  'password, since it was elsewhere':
+    'The sign-up was made in another browser. Please enter the password that was chosen there.',
+}
+
+const confirmForm = (view: { account: Account; token: string; proof: Proof; fault?: string }) =>
   layout({
     title: 'Confirm your address',
     script: '/assets/confirm.js',
     body: html`${alert(view.fault)}
-<p>This confirms <strong>${view.account.email}</strong>.</p>
+<p>This confirms the sign-up of <strong>${view.account.email}</strong> on ${momentIn('en', view.account.createdAt)}.
+${WORDS[view.proof]}</p>
 <form method="post" action="/confirm">
 <input type="hidden" name="token" value="${view.token}">
-${
-  view.isOwn
-    ? undefined
-    : html`<p>You signed up in another browser. Please enter the password that you chose there.</p>
-${passwordField('current-password')}`
-}
+${view.proof === 'click' ? undefined : passwordField('current-password')}
 <button>Confirm the address</button>
 </form>
 <p>If you did not sign up yourself, close this page: nothing was confirmed.</p>

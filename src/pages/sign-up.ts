@@ -8,7 +8,7 @@ import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
-/** `/sign-up`: the ticket of the sign-up goes into a cookie, so that the link in the letter takes one click here. */
+/** `/sign-up`: the ticket of the sign-up goes into a cookie, so that for an hour the link in the email takes one click. */
 export function signUpPage(server: HttpServer, needs: PagesNeeds): void {
   const page = (email?: string, fault?: string) =>
     layout({

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { shiftClock } from '../support/database.ts'
 import { sendRaw } from '../support/raw-http.ts'
 import {
   confirmedAccount,
@@ -14,6 +15,7 @@ import {
   type TestService,
   tokenIn,
 } from '../support/service.ts'
+import { settled } from '../support/settled.ts'
 
 /** The cookies of an answer, as a browser would send them back. */
 const cookiesOf = ({ headers }: { headers: Headers }): Record<string, string> =>
@@ -65,6 +67,37 @@ describe('the pages', () => {
     assert.match(wrong.text, /role="alert"/)
     assert.equal((await post('/confirm', { token, password: PASSWORD })).status, 200)
     assert.equal(await canSignIn(email), true)
+  })
+
+  test('an hour after the sign-up its browser is asked for the password too, and the API still takes the ticket [R07]', async () => {
+    const { database } = service.service
+    const { email, cookies, token } = await signUpOnPage()
+    const { cookies: others, token: othersToken } = await signUpOnPage()
+    await settled(service)
+    try {
+      await shiftClock(database, 3_590)
+      assert.ok(!(await open(`/confirm?token=${token}`, cookies)).text.includes('type="password"'))
+      await shiftClock(database, 3_660)
+      const page = await open(`/confirm?token=${token}`, cookies)
+      assert.match(page.text, /type="password"/)
+      assert.match(page.text, /more than an hour ago/)
+      assert.equal((await post('/confirm', { token }, cookies)).status, 403)
+      assert.equal(await canSignIn(email), false)
+      assert.equal((await post('/confirm', { token, password: PASSWORD }, cookies)).status, 200)
+      const byTicket = { token: othersToken, ticket: others.auth_ticket }
+      assert.equal((await send(`${service.url}/v1/confirmations`, { json: byTicket })).status, 200)
+    } finally {
+      await shiftClock(database, 0)
+    }
+  })
+
+  test('the confirmation page shows whose sign-up it is and when it was made', async () => {
+    const { email, cookies, token } = await signUpOnPage()
+    const today = new Intl.DateTimeFormat('en', { dateStyle: 'long', timeZone: 'UTC' }).format(new Date())
+    for (const browser of [cookies, {}]) {
+      const { text } = await open(`/confirm?token=${token}`, browser)
+      assert.match(text, new RegExp(`sign-up of <strong>${email}</strong> on ${today}`))
+    }
   })
 
   test('the cookie of another sign-up is no proof', async () => {

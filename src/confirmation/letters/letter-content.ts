@@ -1,5 +1,6 @@
 import { escaped } from '../../http/html.ts'
 import { type Language, languageFor } from '../../http/language.ts'
+import { momentIn } from '../../http/moment.ts'
 import { LETTER_TEXTS } from './letter-texts.ts'
 
 /** What it is about: a link that confirms, that the address has an account already, or a link that makes a device known. */
@@ -46,14 +47,3 @@ ${paragraphs(after)}
 
 /** The words of links that expire. */
 const TIMED = { confirmation: 'confirmation', 'device-link': 'deviceLink' } as const
-
-// Making a format takes longer than all the rest of a letter, and would hold up the start.
-const formats = new Map<Language, Intl.DateTimeFormat>()
-
-function momentIn(language: Language, at: Date): string {
-  const format =
-    formats.get(language) ??
-    new Intl.DateTimeFormat(language, { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
-  formats.set(language, format)
-  return `${format.format(at)} UTC`
-}

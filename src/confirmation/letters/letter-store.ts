@@ -58,7 +58,7 @@ const letterColumns = sql`id, account_id as "accountId", address, mailbox,
   case when sign_up then 'sign_up' when by_address then 'address' else 'ticket' end as "askedBy",
   requested_at as "requestedAt", allowed_at as "allowedAt", waits and allowed_at is null as "isHeld", sent_at as "sentAt",
   failed_at as "failedAt", coalesce(expires_at <= auth_now(), false) as "isExpired",
-  coalesce(allowed_at, requested_at) < auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}) as "isOverdue"`
+  case when waits then coalesce(allowed_at, auth_now()) else requested_at end < auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}) as "isOverdue"`
 
 export async function findLetter(db: Queryable, id: string): Promise<Letter | undefined> {
   const { rows } = await sql<Letter>`select ${letterColumns} from confirmation_letter where id = ${id}`.execute(db)

@@ -18,8 +18,8 @@ export const LETTER_TEXTS: Record<Language, Texts> = {
       before: [`somebody, most likely you, signed up for ${serviceName} with the address ${email} on ${at}.`],
       action: 'Confirm the address',
       after: [
-        `The link is good for ${hours} h. In the browser that you signed up with, one click confirms; ` +
-          'in any other, you will be asked for the password that you chose.',
+        `The link is good for ${hours} h. In the browser that you signed up with, one click confirms within the first hour; ` +
+          'later, and in any other, you will be asked for the password that you chose.',
         'If the link has expired, sign up again: that always works.',
         'If it was not you, leave this letter as it is. Without your click nobody can use the address.',
       ],
@@ -58,8 +58,8 @@ export const LETTER_TEXTS: Record<Language, Texts> = {
       before: [`Кто-то, скорее всего вы, создал учётную запись в ${serviceName} с адресом ${email}: ${at}.`],
       action: 'Подтвердить адрес',
       after: [
-        `Ссылка действует ${hours} ч. В том браузере, в котором создана учётная запись, достаточно одного нажатия; ` +
-          'в любом другом понадобится выбранный вами пароль.',
+        `Ссылка действует ${hours} ч. В том браузере, в котором создана учётная запись, в течение первого часа достаточно ` +
+          'одного нажатия; позже и в любом другом понадобится выбранный вами пароль.',
         'Если срок ссылки истёк, создайте учётную запись заново: это всегда возможно.',
         'Если это были не вы, ничего не делайте. Без вашего нажатия никто не сможет пользоваться адресом.',
       ],
