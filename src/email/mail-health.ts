@@ -19,23 +19,33 @@ export class MailHealth {
   readonly #probe: () => Promise<void>
   readonly #onChange: ((state: MailHealthState) => void) | undefined
   readonly #logger: Logger
+  readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
-  #metAt = 0 // performance.now()
+  #metAt = 0 // by #now
   #pause = FIRST_PAUSE
   #isStopped = false
 
-  /** @param options.probe asks the server whether it would take letters. @throws MailError */
-  constructor(options: { probe: () => Promise<void>; onChange?: (state: MailHealthState) => void; logger: Logger }) {
+  /**
+   * @param options.probe asks the server whether it would take letters. @throws MailError
+   * @param options.now a clock that only goes forward, in milliseconds
+   */
+  constructor(options: {
+    probe: () => Promise<void>
+    onChange?: (state: MailHealthState) => void
+    logger: Logger
+    now?: () => number
+  }) {
     this.#probe = options.probe
     this.#onChange = options.onChange
     this.#logger = options.logger
+    this.#now = options.now ?? (() => performance.now())
     void this.#askOnce()
   }
 
   /** Takes note of a letter that the server took. */
   delivered(): void {
-    this.#metAt = performance.now()
+    this.#metAt = this.#now()
     this.#change('ok')
   }
 
@@ -52,7 +62,7 @@ export class MailHealth {
    * @throws MailError
    */
   async check(): Promise<void> {
-    const isStale = this.state === 'ok' && performance.now() - this.#metAt > FRESH_FOR
+    const isStale = this.state === 'ok' && this.#now() - this.#metAt > FRESH_FOR
     if (isStale || this.state === 'unknown') await this.#askOnce()
     if (this.state !== 'ok')
       throw this.lastError ?? new MailError('temporary', 'nothing was heard of the mail server yet')

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { releaseHeldLetters } from '../../src/confirmation/letters/letter-limits.ts'
+import { DATABASES, shiftClock } from '../support/database.ts'
+import {
+  newAddress,
+  type SignedUp,
+  send,
+  signUp,
+  startTestService,
+  type TestService,
+  tokenIn,
+} from '../support/service.ts'
+import { settled } from '../support/settled.ts'
+import { lettersIn } from '../support/sink-letters.ts'
+import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
+
+const AN_HOUR = 5 // letters of sign-ups to one address
+const SIGN_UPS = AN_HOUR + 3
+const DAY = 86_400 // seconds
+const LATER = '451 4.3.0 later'
+
+for (const kind of DATABASES)
+  describe(`a held letter, on ${kind}`, () => {
+    const serviceBehind = (sink: SmtpSink) =>
+      startTestService(kind, { env: { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` } })
+
+    async function signUpOften(service: TestService, email: string): Promise<SignedUp[]> {
+      const accounts: SignedUp[] = []
+      for (let count = 0; count < SIGN_UPS; count++) accounts.push(await signUp(service, { email }))
+      return accounts
+    }
+
+    const statusOf = async ({ url }: TestService, { ticket }: SignedUp) =>
+      (await send(`${url}/v1/confirmation`, { headers: { authorization: `Bearer ${ticket}` } })).body
+    const statesOf = async (service: TestService, accounts: SignedUp[]): Promise<string[]> =>
+      Promise.all(accounts.map(async account => (await statusOf(service, account)).state))
+
+    const attemptsAt = (sink: SmtpSink) => sink.lines.filter(line => line.startsWith('RCPT')).length
+
+    /** Waits until all tickets show the same, which is what they are to show in the end. */
+    async function untilAll(service: TestService, accounts: SignedUp[], state: string): Promise<void> {
+      for (const deadline = Date.now() + 60_000; ; await pause(50)) {
+        const states = await statesOf(service, accounts)
+        if (states.every(each => each === state)) return
+        if (Date.now() > deadline) throw new Error(`not all are ${state} after a minute: ${states}`)
+      }
+    }
+
+    test('is queued like the others while the mail server defers letters to its mailbox, and then sent like them', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: LATER } })
+      await using service = await serviceBehind(sink)
+      const accounts = await signUpOften(service, newAddress())
+      while (attemptsAt(sink) < 2 * AN_HOUR) await pause(20)
+      assert.deepEqual(new Set(await statesOf(service, accounts)), new Set(['queued']))
+      sink.replies.RCPT = '250 2.1.5 ok'
+      await untilAll(service, accounts, 'sent')
+      assert.equal(sink.letters.length, AN_HOUR)
+    })
+
+    test('is undeliverable like the others where the mail server refuses the address', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: '550 5.1.1 no such user' } })
+      await using service = await serviceBehind(sink)
+      const accounts = await signUpOften(service, newAddress())
+      await untilAll(service, accounts, 'undeliverable')
+      assert.equal(attemptsAt(sink), AN_HOUR)
+    })
+
+    test('is queued like any other while the mail server is away', async () => {
+      const sink = await openSmtpSink()
+      await using service = await serviceBehind(sink)
+      const email = newAddress()
+      const first = await signUpOften(service, email)
+      await untilAll(service, first, 'sent')
+      await sink.close()
+      const elsewhere = await signUp(service)
+      while (!service.log().includes('the mail server is in trouble')) await pause(20)
+      const held = await signUp(service, { email })
+      while (service.log().split('a message will come again').length < 4) await pause(20)
+      assert.deepEqual(await statesOf(service, [elsewhere, held]), ['queued', 'queued'])
+      await using _ = await openSmtpSink({ port: sink.port })
+      await untilAll(service, [elsewhere, held], 'sent')
+    })
+
+    test('is given up like the others after 48 hours, as its ticket shows', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: LATER } })
+      await using service = await serviceBehind(sink)
+      const accounts = await signUpOften(service, newAddress())
+      while (attemptsAt(sink) < 2 * AN_HOUR) await pause(20)
+      await shiftClock(service.service.database, 2 * DAY + 60)
+      await untilAll(service, accounts, 'undeliverable')
+    })
+
+    test('shows the same times for good, and its link is good from its sending', async () => {
+      await using sink = await openSmtpSink()
+      await using service = await serviceBehind(sink)
+      const { database } = service.service
+      const email = newAddress()
+      const accounts = await signUpOften(service, email)
+      await untilAll(service, accounts, 'sent')
+      const shown = await Promise.all(accounts.map(account => statusOf(service, account)))
+      await shiftClock(database, DAY - 60)
+      await releaseHeldLetters(service.service)
+      await settled(service)
+      assert.equal((await lettersIn(sink, email)).length, SIGN_UPS)
+      assert.deepEqual(await Promise.all(accounts.map(account => statusOf(service, account))), shown)
+      await shiftClock(database, DAY + 3_600)
+      assert.deepEqual(new Set(await statesOf(service, accounts)), new Set(['expired']))
+      const { ticket } = accounts.at(-1)!
+      const confirming = await Promise.all(
+        (await lettersIn(sink, email)).map(letter =>
+          send(`${service.url}/v1/confirmations`, { json: { token: tokenIn(letter), ticket } }),
+        ),
+      )
+      assert.ok(confirming.some(({ status }) => status === 200))
+    })
+  })

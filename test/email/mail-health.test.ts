@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { pino } from 'pino'
+import { MailError } from '../../src/email/mail-error.ts'
+import { MailHealth } from '../../src/email/mail-health.ts'
+
+/** The health of a server that is reachable or not, on a clock that is set. */
+function healthOf() {
+  const server = { isReachable: true, asked: 0, now: 0 }
+  const probe = async () => {
+    server.asked += 1
+    if (!server.isReachable) throw new MailError('temporary', 'nobody listens')
+  }
+  const health = new MailHealth({ probe, logger: pino({ level: 'silent' }), now: () => server.now })
+  return { server, health, [Symbol.dispose]: () => health.stop() }
+}
+
+describe('checking that the mail server takes letters', () => {
+  test('waits for the first answer, and asks once for all who check meanwhile', async () => {
+    using world = healthOf()
+    await Promise.all([world.health.check(), world.health.check()])
+    assert.equal(world.server.asked, 1)
+  })
+
+  test('asks again when nothing was heard of it for 10 seconds, and believes what it hears', async () => {
+    using world = healthOf()
+    const { server, health } = world
+    await health.check()
+    server.isReachable = false
+    server.now = 9_999
+    await health.check()
+    assert.equal(server.asked, 1, 'it was met a moment ago')
+    server.now = 10_001
+    await assert.rejects(health.check(), MailError)
+    assert.deepEqual([server.asked, health.state], [2, 'degraded'])
+    await assert.rejects(health.check(), MailError)
+    assert.equal(server.asked, 2, 'while it is in trouble, it is asked at its own times')
+    health.delivered()
+    await health.check()
+  })
+})
