@@ -30,6 +30,9 @@ export type Rotation = {
   amr: string
 }
 
+/** Another transaction has the session's row, so that nothing is known of the token yet. */
+export type LockedSession = { sessionId: string; verdict: 'locked' }
+
 export type RotationSettings = {
   /** Seconds; see `AUTH_REFRESH_GRACE`. */
   grace: number
@@ -48,20 +51,21 @@ export type RotationSettings = {
  * in grace: skipping lifts both marks past it, and the one token that came back is remembered by itself.
  *
  * Rows are locked in the order of their ids, so that batches of several processes cannot wait for one another in a
- * circle. No column that changes is in an index, so PostgreSQL updates in place (HOT); only a theft touches one.
+ * circle. A row that another transaction has is skipped, so that it keeps nobody else waiting. It is told from one that
+ * does not exist by a look that needs no lock; when nothing was skipped, nothing is looked up. No column that changes is in an index, so PostgreSQL updates in place (HOT); only a theft touches one.
  *
  * A theft is recorded as an event; a rotation is not, so that it leaves no row behind.
- * @returns one rotation for each session that exists
+ * @returns one rotation for each session that exists, or that it is locked
  */
 export async function rotate(
   db: Queryable,
   presented: readonly PresentedToken[],
   { grace, idleTtl, tokenKey }: RotationSettings,
-): Promise<Rotation[]> {
+): Promise<(Rotation | LockedSession)[]> {
   const ids = presented.map(({ sessionId }) => sessionId)
   const generations = presented.map(({ generation }) => generation)
   const networks = presented.map(({ network }) => network ?? null)
-  const { rows } = await sql<Rotation>`
+  const { rows } = await sql<Rotation | LockedSession>`
     with presented as (
       select * from unnest(${ids}::uuid[], ${generations}::bigint[], ${networks}::text[]) as token (id, shown, network)
     ), locked as materialized (
@@ -70,7 +74,7 @@ export async function rotate(
           - floor(extract(epoch from rotated_at) / ${sql.lit(grace)}) as periods_since
       from session join presented using (id)
       order by session.id
-      for update of session
+      for update of session skip locked
     ), floored as (
       select *,
         case when periods_since <= 0 then grace_floor when periods_since = 1 then grace_floor_recent else generation end
@@ -128,6 +132,11 @@ export async function rotate(
     )
     select judged.id as "sessionId", judged.verdict, coalesce(changed.generation, judged.generation) as generation,
       judged.account_id as "accountId", judged.created_at as "authenticatedAt", judged.amr
-    from judged left join changed using (id)`.execute(db)
+    from judged left join changed using (id)
+    union all
+    select id, 'locked', null, null, null, null from presented
+    where id not in (select id from locked) and exists (select from session where session.id = presented.id)`.execute(
+    db,
+  )
   return rows
 }

@@ -1,23 +1,33 @@
 import { setImmediate as immediate } from 'node:timers/promises'
-import { isUnavailable } from '../storage/unavailable.ts'
-import type { PresentedToken, Rotation } from './rotate.ts'
+import { isUnavailable, UnavailableError } from '../storage/unavailable.ts'
+import type { LockedSession, PresentedToken, Rotation } from './rotate.ts'
 
 /** One token of one session, and everybody who waits for what becomes of it. */
-type Entry = PresentedToken & { outcome: PromiseWithResolvers<Rotation | undefined> }
+type Entry = PresentedToken & {
+  outcome: PromiseWithResolvers<Rotation | undefined>
+  /** How often another transaction had the session. */
+  timesLocked: number
+}
 
-type Rotate = (presented: readonly PresentedToken[]) => Promise<Rotation[]>
+type Rotate = (presented: readonly PresentedToken[]) => Promise<(Rotation | LockedSession)[]>
 
 const LARGEST_BATCH = 256 // entries
+const FIRST_PAUSE = 5 // milliseconds before a locked session is tried again, doubled each time
+const LONGEST_PAUSE = 160 // milliseconds
+const MOST_TRIES = 16 // together 2 seconds
 
 /**
  * Sends rotations to the database in batches: what arrives while one is under way forms the next.
  *
  * A batch holds one entry a session, and everybody who shows the same token shares it. Another generation of the same
  * session waits for the batch after, so that each is judged against what the one before left.
+ *
+ * A session that another transaction has is skipped and joins a later batch, so that nobody else waits for that lock.
  */
 export class RotationBatches {
   readonly #rotate: Rotate
   #waiting = new Map<string, Entry>()
+  readonly #locked = new Map<string, Entry>()
   #isRunning = false
 
   constructor(rotate: Rotate) {
@@ -26,16 +36,21 @@ export class RotationBatches {
 
   /**
    * @returns undefined when there is no such session
-   * @throws whatever the database threw, when it refused this very token twice or cannot be reached
+   * @throws whatever the database threw, when it refused this very token twice or cannot be reached;
+   *   UnavailableError when another transaction has had the session for 2 seconds
    */
   rotate({ sessionId, generation, network }: PresentedToken): Promise<Rotation | undefined> {
     const token = `${sessionId} ${generation}`
-    const same = this.#waiting.get(token)
+    const same = this.#waiting.get(token) ?? this.#locked.get(token)
     if (same) return same.outcome.promise
-    const entry: Entry = { sessionId, generation, network, outcome: Promise.withResolvers() }
+    const entry: Entry = { sessionId, generation, network, outcome: Promise.withResolvers(), timesLocked: 0 }
+    this.#enqueue(token, entry)
+    return entry.outcome.promise
+  }
+
+  #enqueue(token: string, entry: Entry): void {
     this.#waiting.set(token, entry)
     if (!this.#isRunning) void this.#run()
-    return entry.outcome.promise
   }
 
   async #run(): Promise<void> {
@@ -67,13 +82,34 @@ export class RotationBatches {
     try {
       const rotations = new Map((await this.#rotate(batch)).map(rotation => [rotation.sessionId, rotation]))
       return () => {
-        for (const entry of batch) entry.outcome.resolve(rotations.get(entry.sessionId))
+        for (const entry of batch) this.#conclude(entry, rotations.get(entry.sessionId))
       }
     } catch (error) {
       if (isUnavailable(error)) this.#rejectAll(batch, error)
       else for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
       return () => {}
     }
+  }
+
+  #conclude(entry: Entry, found: Rotation | LockedSession | undefined): void {
+    if (found?.verdict === 'locked') this.#tryAgain(entry)
+    else entry.outcome.resolve(found)
+  }
+
+  #tryAgain(entry: Entry): void {
+    if (++entry.timesLocked >= MOST_TRIES) {
+      entry.outcome.reject(new UnavailableError('another transaction has kept the session locked'))
+      return
+    }
+    const token = `${entry.sessionId} ${entry.generation}`
+    this.#locked.set(token, entry)
+    setTimeout(
+      () => {
+        this.#locked.delete(token)
+        this.#enqueue(token, entry)
+      },
+      Math.min(FIRST_PAUSE * 2 ** (entry.timesLocked - 1), LONGEST_PAUSE),
+    )
   }
 
   /**
@@ -88,7 +124,7 @@ export class RotationBatches {
 
   async #settleAlone(entry: Entry): Promise<void> {
     try {
-      entry.outcome.resolve((await this.#rotate([entry]))[0])
+      this.#conclude(entry, (await this.#rotate([entry]))[0])
     } catch (error) {
       entry.outcome.reject(error)
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
-import { type Rotation, rotate, type Verdict } from '../../src/sessions/rotate.ts'
+import { type LockedSession, type Rotation, rotate, type Verdict } from '../../src/sessions/rotate.ts'
 import { RotationBatches } from '../../src/sessions/rotation-batches.ts'
 import { endSession, insertSession } from '../../src/sessions/session-store.ts'
 import type { Database } from '../../src/storage/database.ts'
@@ -47,7 +47,8 @@ for (const kind of DATABASES) {
       return { id, show }
     }
 
-    const summary = (rotation: Rotation | undefined) => `${rotation?.verdict}>${rotation?.generation}`
+    const summary = (rotation: Rotation | LockedSession | undefined) =>
+      rotation?.verdict === 'locked' ? 'locked' : `${rotation?.verdict}>${rotation?.generation}`
     const refused = (verdict: Verdict, generation: number) => `${verdict}>${generation}`
 
     test('a token that came back after a lost answer is in grace from then on, however many came after it', async () => {
