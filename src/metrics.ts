@@ -2,6 +2,19 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type { Counter, Gauge }
 
+/** What waits in the database. */
+export type Backlog = { parkedMessages: number; oldestWaitingMessage: number; heldEmails: number }
+
+const BACKLOG_GAUGES = [
+  ['parkedMessages', 'auth_queue_parked_messages', 'Messages of an unknown shape, which wait for an operator'],
+  [
+    'oldestWaitingMessage',
+    'auth_queue_oldest_waiting_seconds',
+    'Age of the oldest message that waits to be delivered, or to come again',
+  ],
+  ['heldEmails', 'auth_emails_held', 'Emails that the limits of their addresses hold'],
+] as const satisfies [keyof Backlog, string, string][]
+
 /** What the service counts, for Prometheus. Names and labels are part of the interface. */
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -44,6 +57,23 @@ export function createMetrics() {
       registers,
     }),
     mailDegraded: new Gauge({ name: 'auth_mail_degraded', help: '1 while the mail server is in trouble', registers }),
+    /**
+     * Lets gauges follow what waits in the database; it is the same in every process. What cannot be read is left out.
+     * @param read undefined when it cannot be read in time
+     */
+    watchBacklog(read: () => Promise<Backlog | undefined>) {
+      for (const [member, name, help] of BACKLOG_GAUGES)
+        new Gauge({
+          name,
+          help,
+          registers,
+          async collect() {
+            const backlog = await read()
+            if (backlog) this.set(backlog[member])
+            else this.remove()
+          },
+        })
+    },
     /** Lets a gauge follow what password hashing is doing. */
     watchHashing(lanes: { readonly waiting: number; readonly running: number; readonly refused: number }) {
       new Gauge({

@@ -5,6 +5,7 @@ import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import { accountRoutes } from './accounts/routes.ts'
 import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
+import { countHeldLetters } from './confirmation/letters/held-letter-store.ts'
 import { letterRequested } from './confirmation/messages.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
@@ -22,6 +23,7 @@ import { type Areas, openAreas } from './open-areas.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
 import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
+import { SharedReading } from './operation/shared-reading.ts'
 import { pageRoutes } from './pages/routes.ts'
 import type { HashingLanes } from './passwords/hashing-lanes.ts'
 import { lowerHashingPriority } from './passwords/hashing-priority.ts'
@@ -32,6 +34,7 @@ import { sessionRoutes } from './sessions/routes.ts'
 import { isLoopback } from './settings.ts'
 import type { Database } from './storage/database.ts'
 import { createQueue, type Queue } from './storage/queue.ts'
+import { readQueueBacklog } from './storage/queue-backlog.ts'
 import { isUnavailable } from './storage/unavailable.ts'
 import { probeWrite } from './storage/write-probe.ts'
 import { tokenRoutes } from './tokens/routes.ts'
@@ -110,6 +113,7 @@ export async function startService(
     }),
   )
   if (!config.databaseUrl) await openControlSocket(config, storage, areas, logger, opened)
+  watchBacklog(metrics, storage)
   const metricsListener =
     config.metricsListen === 'off'
       ? undefined
@@ -150,6 +154,15 @@ export async function startService(
     hashing: areas.lanes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function watchBacklog(metrics: Metrics, { backgroundDatabase }: Storage): void {
+  const reading = new SharedReading(async () => {
+    const { parked, oldestWaiting } = await readQueueBacklog(backgroundDatabase)
+    const heldEmails = await countHeldLetters(backgroundDatabase)
+    return { parkedMessages: parked, oldestWaitingMessage: oldestWaiting, heldEmails }
+  })
+  metrics.watchBacklog(() => reading.value())
 }
 
 // Loaded where it is used only: on PostgreSQL commands reach the database themselves.

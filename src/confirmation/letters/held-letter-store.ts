@@ -34,3 +34,10 @@ export async function recordShown(
     where letter.id = ${id} and account.id = letter.account_id
       and letter.allowed_at is null and not letter.waits`.execute(db)
 }
+
+/** How many letters the limits of their email addresses hold. */
+export async function countHeldLetters(db: Queryable): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from confirmation_letter where waits and allowed_at is null`.execute(db)
+  return rows[0]!.count
+}
