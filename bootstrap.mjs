@@ -10,7 +10,7 @@
 // would go on using the machine's.
 
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gatheredDirectory } from './startup/gathered-packages.mjs'
@@ -20,6 +20,7 @@ const OLDEST_NODE = 20 // whose npm is known to install package-lock.json
 
 const root = dirname(fileURLToPath(import.meta.url))
 const modules = join(root, 'node_modules')
+const running = join(root, 'build/running') // src/running-mark.ts
 const BUNDLED_NODE = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
 
 main(process.argv[2])
@@ -116,6 +117,14 @@ function install(missing, withDevelopment) {
     fail(needed, 'a folder that this user may not write to', `run \`npm ci ${kind}\` there as its owner, once`)
   }
 
+  const services = runningServices()
+  if (services.length > 0)
+    fail(
+      needed,
+      `the auth service running from this folder (process ${services.join(', ')}), which would lose packages that it loads later`,
+      'stop it first, or put the new version into a folder of its own',
+    )
+
   process.stderr.write(`Installing what is missing: ${namesOf(missing)} (npm ci ${kind}) … `)
   const began = Date.now()
   const { status, error, stdout, stderr } = npm([
@@ -131,6 +140,26 @@ function install(missing, withDevelopment) {
 
   const still = missingPackages(withDevelopment)
   if (still.length > 0) process.stderr.write(`npm left out ${namesOf(still)}, which this machine seems to need.\n`)
+}
+
+/** The processes that serve from this folder, on this machine. */
+function runningServices() {
+  if (!existsSync(running)) return []
+  return readdirSync(running).filter(pid => {
+    if (isService(pid)) return true
+    unlinkSync(join(running, pid)) // it was killed
+    return false
+  })
+}
+
+function isService(pid) {
+  try {
+    process.kill(Number(pid), 0)
+  } catch (error) {
+    if (error.code !== 'EPERM') return false // there is no such process
+  }
+  const commandLine = `/proc/${pid}/cmdline` // where there are such files, a later process of the same id is told apart
+  return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').includes('main.ts')
 }
 
 function npm(args) {
@@ -178,7 +207,7 @@ function giveExecToCmd() {
 function gather() {
   if (!existsSync(join(modules, 'rolldown/package.json'))) return
   process.stderr.write('Gathering the packages into few files, from which the service starts faster … ')
-  const script = ['startup/gather-packages.mjs']
+  const script = ['startup/gather-packages.mjs', ...(runningServices().length > 0 ? ['keep'] : [])]
   const { status, error, stderr } = existsSync(BUNDLED_NODE)
     ? runBundledNode(script)
     : spawnSync(process.execPath, script, { cwd: root, encoding: 'utf8' })

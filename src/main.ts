@@ -3,11 +3,13 @@ import { flushCompileCache } from 'node:module'
 import { readConfig } from './config.ts'
 import { createLogger } from './log.ts'
 import { OperatorError } from './operator-error.ts'
+import { markAsRunning } from './running-mark.ts'
 
 // A start loads neither the command line nor what its commands need.
 
 async function serve(): Promise<void> {
   const config = readConfig()
+  markAsRunning()
   const logger = createLogger(config.logLevel)
   const { openStorage } = await import('./open-storage.ts')
   const storage = openStorage(config, logger) // while all else is loaded

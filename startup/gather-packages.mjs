@@ -2,7 +2,8 @@
 // memory, than from fourteen hundred. `bootstrap.mjs` runs it after it has installed the packages.
 //
 // The folder appears as a whole or not at all, and is another one for other packages: what lies there is executed. Those of
-// other packages are removed; of the same there may be one more, which somebody makes at this moment.
+// other packages are removed, unless `keep` is given, as a service that runs may have some yet to load; of the same there
+// may be one more, which somebody makes at this moment.
 
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
@@ -48,7 +49,8 @@ async function passOn(name) {
 }
 
 async function appear() {
-  const others = (await readdir(parent)).filter(name => !name.startsWith(basename(wanted)))
+  const removed = process.argv[2] === 'keep' ? [] : await readdir(parent)
+  const others = removed.filter(name => !name.startsWith(basename(wanted)))
   for (const name of others) await rm(join(parent, name), { recursive: true, force: true })
   await rename(unfinished, wanted).catch(error => {
     if (!['EEXIST', 'ENOTEMPTY', 'EPERM'].includes(error.code)) throw error // another has done the same meanwhile
