@@ -68,3 +68,21 @@ export const tellingSignIn: Alteration[] = [
   if (!matches) throw new AccountRefusal('invalid_credentials')`,
   },
 ]
+
+const LIMIT_STORE = 'confirmation/letters/letter-limit-store.ts'
+const LETTER_STORE = 'confirmation/letters/letter-store.ts'
+
+/** A ticket whose email is held shows it as queued, which tells that others signed up with the address. */
+export const showingHeldEmails: Alteration[] = [
+  {
+    file: LETTER_STORE,
+    find: 'const isShownAsHeld = sql`(shown_sent_at is not null or shown_failed_at is not null)`',
+    replace: 'const isShownAsHeld = sql`false`',
+  },
+]
+
+/** An email by address takes a place of the sign-ups, which it does only where there is an account. */
+export const sharingPlacesWithRequests: Alteration[] = [
+  ...showingHeldEmails,
+  { file: LIMIT_STORE, find: 'and not by_address and not extra', replace: 'and not extra' },
+]

@@ -11,11 +11,13 @@ import {
   confirmingByGet,
   forgivingRotation,
   readThenWriteRotation,
+  sharingPlacesWithRequests,
   tellingSignIn,
   tellingSignUp,
 } from './broken-builds.ts'
 import { unequalAnswers } from './equal-answers.ts'
 import { changesByScanners } from './scanners.ts'
+import { unequalTickets } from './ticket-states.ts'
 
 /** What the checks find at the service with some alterations. */
 async function foundWith(alterations: Alteration[]): Promise<{ changes: string; differences: string }> {
@@ -28,6 +30,17 @@ async function foundWith(alterations: Alteration[]): Promise<{ changes: string; 
 
 test('Machines that open a link change nothing, and answers are equal whoever has the address [R01, R05]', async () => {
   assert.deepEqual(await foundWith([]), { changes: '', differences: '' })
+})
+
+/** What tickets tell of the address at the service with some alterations. */
+async function unequalTicketsWith(alterations: Alteration[]): Promise<string[]> {
+  await using services = await startServicesOnPostgres(process.env.AUTH_TEST_POSTGRES!, { alterations })
+  using http = new HttpConnections(4)
+  return await unequalTickets(services, http)
+}
+
+test('Tickets show the same whether or not the address has an account [R01]', async () => {
+  assert.deepEqual(await unequalTicketsWith([]), [])
 })
 
 describe('a service that is broken on purpose is found out', () => {
@@ -51,5 +64,10 @@ describe('a service that is broken on purpose is found out', () => {
     const { differences } = await foundWith([...tellingSignUp, ...tellingSignIn])
     assert.match(differences, /^\/v1\/accounts when confirmed/m)
     assert.match(differences, /^\/v1\/sessions when confirmed/m)
+  })
+
+  test('an email by address that takes a place of the sign-ups where there is an account, by comparing tickets', async () => {
+    const tickets = await unequalTicketsWith(sharingPlacesWithRequests)
+    assert.deepEqual(tickets, ['confirmed: queued, queued; unknown: sent, sent'])
   })
 })

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { TestService } from './service.ts'
+import type { Database } from '../../src/storage/database.ts'
 
 const LONGEST = 30_000 // milliseconds
 
 /** Waits until every message has been handled. */
-export async function settled({ service }: TestService): Promise<void> {
+export async function settled({ service }: { service: { database: Database } }): Promise<void> {
   for (const deadline = Date.now() + LONGEST; ; await pause(20)) {
     const { rows } = await sql<{ open: number }>`
       select count(*)::int as open from pgboss.job
