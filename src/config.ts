@@ -101,6 +101,7 @@ function readSettings(read: Read) {
     accessTokenTtl: read('AUTH_ACCESS_TOKEN_TTL', duration('10s', '10m')) ?? 300,
     refreshIdleTtl: read('AUTH_REFRESH_IDLE_TTL', duration('1m', '3650d')) ?? 30 * 86_400,
     sessionTtl: read('AUTH_SESSION_TTL', duration('1m', '3650d')) ?? 180 * 86_400,
+    sessionsPerAccount: read('AUTH_SESSIONS_PER_ACCOUNT', text => parseInteger(text, { min: 1, max: 10_000 })) ?? 100,
     refreshGrace: read('AUTH_REFRESH_GRACE', duration('1s', '10m')) ?? 30,
     confirmationTtl: read('AUTH_CONFIRMATION_TTL', duration('1m', '7d')) ?? 86_400,
     passwordMinLength: read('AUTH_PASSWORD_MIN_LENGTH', text => parseInteger(text, { min: 8, max: 64 })) ?? 8,

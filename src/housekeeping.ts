@@ -6,6 +6,7 @@ import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/lette
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
+import { IdleSessionSweep } from './sessions/idle-session-sweep.ts'
 import { deleteOutlivedSessions } from './sessions/session-store.ts'
 import type { Queryable } from './storage/database.ts'
 import type { SigningKeys } from './tokens/signing-keys.ts'
@@ -16,15 +17,19 @@ type Housekeeping = LetterLimitsNeeds & {
   signingKeys: SigningKeys
   /** Seconds that events are kept. */
   auditRetention: number
+  /** Seconds that a session lives at the most. */
+  sessionTtl: number
   logger: Logger
 }
 
 /** Does what comes due with time: signing keys and waiting letters each minute, what is outlived each ten minutes. */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
+  const idleSessions = new IdleSessionSweep(needs.sessionTtl)
   const tasks = [
     repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
     repeat(MINUTE, () => releaseHeldLetters(needs), needs.logger),
     repeat(10 * MINUTE, () => deleteOutlived(needs), needs.logger),
+    repeat(10 * MINUTE, () => idleSessions.run(needs.database), needs.logger),
   ]
   return {
     async [Symbol.asyncDispose]() {

@@ -49,10 +49,11 @@ export async function openAreas(needs: {
     keys: secretKeys.for('refresh-token'),
     accessTokens,
     lifetimes: { idle: config.refreshIdleTtl, absolute: config.sessionTtl },
+    mostPerAccount: config.sessionsPerAccount,
     grace: config.refreshGrace,
     exchanges: metrics.refreshExchanges,
   })
-  const limits = { countsNetworks: config.rateLimits, refusals: metrics.limited, now }
+  const limits = { holdsOptional: config.rateLimits, refusals: metrics.limited, now }
   return {
     database,
     queue,

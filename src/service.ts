@@ -109,6 +109,7 @@ export async function startService(
       ...areas,
       database: storage.backgroundDatabase,
       auditRetention: config.auditRetention,
+      sessionTtl: config.sessionTtl,
       logger,
     }),
   )

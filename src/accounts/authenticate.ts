@@ -71,12 +71,16 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   await attempt.succeeded('sign_in_by_device')
   if (account.status === 'disabled') throw await fail('account_disabled')
 
-  const session = await inTransaction(database, async transaction => {
-    const started = await sessions.start(transaction, account)
-    const facts = { accountId: account.id, email, sessionId: started?.id, network, factor: 'pwd' }
-    if (started) await recordEvent(transaction, 'sign_in.succeeded', facts)
-    return started
-  })
+  // Only now: to whoever lacks the password, nothing before tells an account that signs in often from any other.
+  const starting = await needs.attempts.count({ sessions_by_account: [account.id] })
+  const session = await starting.make(() =>
+    inTransaction(database, async transaction => {
+      const started = await sessions.start(transaction, account, network)
+      const facts = { accountId: account.id, email, sessionId: started?.id, network, factor: 'pwd' }
+      if (started) await recordEvent(transaction, 'sign_in.succeeded', facts)
+      return started
+    }),
+  )
   if (!session) throw await fail(await whyChanged(database, account))
   if (outdated) await renew(needs, account, normalized!, network)
   return { ...session, deviceToken: devices.make(account.id, device?.id) }

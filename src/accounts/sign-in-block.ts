@@ -33,6 +33,7 @@ export async function unblockSignIn(
     ...counterKeys(keys, 'sign_in_by_address', email),
     ...networks.flatMap(network => counterKeys(keys, 'sign_in_by_address_and_network', email, network)),
     ...counterKeys(keys, 'proof_by_account', id),
+    ...counterKeys(keys, 'sessions_by_account', id),
   ])
 }
 

@@ -23,6 +23,7 @@ export const EVENT_TYPES = {
   'sign_in.failed': 'failure',
   'session.revoked': 'success',
   'session.reused': 'failure',
+  'session.displaced': 'success',
   'sessions.ended': 'success',
   'signing_key.rotated': 'success',
   'signing_key.dropped': 'success',

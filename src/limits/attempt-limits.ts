@@ -14,8 +14,8 @@ export type AttemptLimitsOptions = {
   database: Database
   /** What counters are named with, so that nobody reads addresses or networks in their table. */
   keys: PurposeKeys
-  /** Whether the limits by nothing but the network hold. */
-  countsNetworks: boolean
+  /** Whether the limits hold that `AUTH_RATE_LIMITS=off` ends. */
+  holdsOptional: boolean
   /** Counts refusals. */
   refusals: Metric<'limit'>
   /** The process's clock, in milliseconds. */
@@ -87,9 +87,9 @@ export class AttemptLimits {
   }
 
   #countersOf(attempt: Attempt): NamedCounter[] {
-    const { keys, countsNetworks } = this.#options
+    const { keys, holdsOptional } = this.#options
     return (Object.keys(attempt) as LimitName[])
-      .filter(name => attempt[name] && (countsNetworks || !LIMITS[name].isByNetwork))
+      .filter(name => attempt[name] && (holdsOptional || !LIMITS[name].isOptional))
       .map(name => ({ name, limit: LIMITS[name], key: keyedHash(keys, name, ...attempt[name]!) }))
   }
 }

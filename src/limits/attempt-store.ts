@@ -29,7 +29,7 @@ const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is
  */
 export async function countAttempt(db: Queryable, counters: readonly Counter[]): Promise<Buffer[]> {
   const sorted = counters.toSorted((a, b) => Buffer.compare(a.key, b.key))
-  const column = (name: Exclude<keyof Limit, 'isByNetwork'>) => sorted.map(({ limit }) => limit[name])
+  const column = (name: Exclude<keyof Limit, 'isOptional'>) => sorted.map(({ limit }) => limit[name])
   const { rows } = await sql<{ key: Buffer }>`
     with attempted as materialized (
       select * from unnest(${sorted.map(({ key }) => key)}::bytea[], ${column('burst')}::float8[],

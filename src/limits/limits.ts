@@ -11,8 +11,8 @@ export type Limit = {
   firstBlock: number
   /** Seconds that a block lasts at the most. */
   longestBlock: number
-  /** Whether it counts by nothing but the network, and `AUTH_RATE_LIMITS=off` ends it. */
-  isByNetwork: boolean
+  /** Whether `AUTH_RATE_LIMITS=off` ends it: what guesses nothing, so that load tests and gateways can do without. */
+  isOptional: boolean
 }
 
 const MINUTE = 60 // seconds
@@ -25,16 +25,16 @@ const guessing = (burst: number): Limit => ({
   forgivenAfter: QUARTER_HOUR,
   firstBlock: 30,
   longestBlock: QUARTER_HOUR,
-  isByNetwork: false,
+  isOptional: false,
 })
 
 /** So many at once, and then one each so many seconds. */
-const perNetwork = (burst: number, forgivenAfter: number): Limit => ({
+const steady = (burst: number, forgivenAfter: number): Limit => ({
   burst,
   forgivenAfter,
   firstBlock: forgivenAfter,
   longestBlock: forgivenAfter,
-  isByNetwork: true,
+  isOptional: true,
 })
 
 /**
@@ -44,18 +44,21 @@ const perNetwork = (burst: number, forgivenAfter: number): Limit => ({
  * otherwise clear what a neighbour behind the same NAT has guessed. Many people share a network, so a network
  * has many; guesses at one address from all over the world have a higher ceiling than those from one network, which
  * alone cannot block anybody else; and a device that has signed in before has a limit of its own instead of all three.
- * Nothing ever blocks for more than a quarter of an hour, so that nobody can lock an owner out.
+ * Sessions that an account starts are limited once the password has been verified, and so tell nobody else anything.
+ * No sign-in is blocked for more than a quarter of an hour; whoever goes on guessing earns the next block, and a known
+ * device is the owner's way past them.
  */
 export const LIMITS = {
   sign_in_by_address_and_network: guessing(10),
   sign_in_by_address: guessing(100),
-  sign_in_by_network: perNetwork(50, 10),
+  sign_in_by_network: steady(50, 10),
   sign_in_by_device: guessing(10),
-  sign_up_by_network: perNetwork(30, MINUTE),
-  letter_by_network: perNetwork(20, MINUTE),
-  letter_by_mailbox: { ...perNetwork(3, 6 * HOUR), isByNetwork: false }, // at most 7 in any day
+  sessions_by_account: steady(100, 10),
+  sign_up_by_network: steady(30, MINUTE),
+  letter_by_network: steady(20, MINUTE),
+  letter_by_mailbox: { ...steady(3, 6 * HOUR), isOptional: false }, // at most 7 in any day
   proof_by_account: guessing(10),
-  secret_by_network: perNetwork(50, 10),
+  secret_by_network: steady(50, 10),
 } as const satisfies Record<string, Limit>
 
 export type LimitName = keyof typeof LIMITS

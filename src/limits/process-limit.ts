@@ -6,8 +6,8 @@ const MOST = 10_000 // keys; the one that was counted first makes place for anot
 
 export type ProcessLimitOptions = {
   limit: LimitName
-  /** Whether the limits by nothing but the network hold. */
-  countsNetworks: boolean
+  /** Whether the limits hold that `AUTH_RATE_LIMITS=off` ends. */
+  holdsOptional: boolean
   /** Counts refusals. */
   refusals: Metric<'limit'>
   /** The process's clock, in milliseconds. */
@@ -34,9 +34,9 @@ export class ProcessLimit {
    * @throws Refusal `too_many_attempts`; then it has not been counted
    */
   count(key: string): void {
-    const { limit, countsNetworks, refusals, now } = this.#options
-    const { burst, forgivenAfter, isByNetwork } = LIMITS[limit]
-    if (isByNetwork && !countsNetworks) return
+    const { limit, holdsOptional, refusals, now } = this.#options
+    const { burst, forgivenAfter, isOptional } = LIMITS[limit]
+    if (isOptional && !holdsOptional) return
     const at = now()
     const bucket = this.#buckets.get(key)
     const level = bucket ? Math.max(0, bucket.level - Math.max(0, at - bucket.at) / 1_000 / forgivenAfter) : 0

@@ -83,7 +83,7 @@ export async function rotate(
     ), judged as materialized (
       select *,
         case
-          when end_reason is not null then end_reason
+          when end_reason is not null then case end_reason when 'reused' then 'reused' else 'revoked' end
           when auth_now() >= least(expires_at, idle_expires_at) then 'expired'
           when shown >= generation then 'current'
           when shown = predecessor and auth_now() - rotated_at <= make_interval(secs => ${sql.lit(grace)})

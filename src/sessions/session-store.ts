@@ -20,7 +20,7 @@ declare module '../storage/database.ts' {
       resumed_at: Date | null
       token_key: string
       ended_at: Date | null
-      end_reason: 'revoked' | 'reused' | null
+      end_reason: 'revoked' | 'reused' | 'displaced' | null
     }
   }
 }
@@ -50,8 +50,9 @@ export type NewSession = {
 /**
  * Starts a session, if the account is still active and unchanged since the password was verified.
  *
- * The shared lock on the account's row makes this wait for whatever disables or changes the account, and that for
- * this; so either the session is not started, or it is there to be ended.
+ * The lock on the account's row makes this wait for whatever disables or changes the account, and that for this; so
+ * either the session is not started, or it is there to be ended. Sign-ins of one account wait for one another too, until
+ * the transaction ends, so that {@link displaceSessions} sees them all.
  * @returns undefined when the account has changed
  */
 export async function insertSession(db: Queryable, session: NewSession): Promise<Session | undefined> {
@@ -64,7 +65,7 @@ export async function insertSession(db: Queryable, session: NewSession): Promise
     from (
       select id from account
       where id = ${session.accountId} and status = 'active' and revision = ${session.accountRevision}
-      for share
+      for no key update
     ) as verified
     returning id, account_id as "accountId", created_at as "createdAt",
       least(expires_at, idle_expires_at) as "expiresAt"`.execute(db)
@@ -80,6 +81,34 @@ export async function endSession(db: Queryable, id: string, network: string): Pr
       returning id, account_id
     )
     ${eventForEach('session.revoked', sql`ended`, { ...SESSION_FACTS, network: sql`${network}` })}`.execute(db)
+}
+
+/**
+ * Ends the sessions of an account that have been idle for the longest, so that no more than `most` are live. The caller
+ * has started `newest` in the same transaction. Rows are locked in the order of their ids, as the exchange does.
+ * @param network where the new one comes from; see `networkOf`
+ */
+export async function displaceSessions(
+  db: Queryable,
+  { accountId, newest, most, network }: { accountId: string; newest: string; most: number; network: string },
+): Promise<void> {
+  await sql`
+    with idle as (
+      select id from session
+      where account_id = ${accountId} and id <> ${newest}
+        and ended_at is null and auth_now() < least(expires_at, idle_expires_at)
+      order by rotated_at desc, id desc offset ${most - 1}
+    ), locked as materialized (
+      select session.id from session join idle using (id)
+      where session.ended_at is null
+      order by session.id
+      for update of session
+    ), displaced as (
+      update session set ended_at = auth_now(), end_reason = 'displaced'
+      from locked where session.id = locked.id
+      returning session.id, session.account_id
+    )
+    ${eventForEach('session.displaced', sql`displaced`, { ...SESSION_FACTS, network: sql`${network}` })}`.execute(db)
 }
 
 /** What events tell of a row with `id` and `account_id`. */
@@ -116,6 +145,23 @@ export async function deleteOutlivedSessions(db: Queryable): Promise<number> {
       limit ${DELETED_AT_ONCE}
     ) returning 1`.execute(db)
   return rows.length
+}
+
+/**
+ * Deletes sessions that expired long ago for want of use, among the next 1,000 by id.
+ * @param after the id to begin after
+ * @returns the last id that was looked at; undefined at the end of the table
+ */
+export async function deleteIdleSessions(db: Queryable, after: string): Promise<string | undefined> {
+  const { rows } = await sql<{ last: string; seen: number }>`
+    with page as materialized (
+      select id from session where id > ${after} order by id limit ${DELETED_AT_ONCE}
+    ), deleted as (
+      delete from session using page
+      where session.id = page.id and idle_expires_at < auth_now() - make_interval(secs => ${KEPT_AFTER_END})
+    )
+    select id as last, (select count(*)::int from page) as seen from page order by id desc limit 1`.execute(db)
+  return rows[0]?.seen === DELETED_AT_ONCE ? rows[0].last : undefined
 }
 
 /** How many live sessions hold a refresh token that was made with that secret key. */

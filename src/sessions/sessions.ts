@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Counter } from '../metrics.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
-import type { Database, Queryable } from '../storage/database.ts'
+import type { Database, DatabaseTransaction } from '../storage/database.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import { RefreshTokens } from './refresh-token.ts'
 import { rotate, type Verdict } from './rotate.ts'
 import { RotationBatches } from './rotation-batches.ts'
-import { endSession, insertSession, type Session, type SessionLifetimes } from './session-store.ts'
+import { displaceSessions, endSession, insertSession, type Session, type SessionLifetimes } from './session-store.ts'
 
 export type SessionsOptions = {
   database: Database
@@ -16,6 +16,8 @@ export type SessionsOptions = {
   keys: PurposeKeys
   accessTokens: AccessTokens
   lifetimes: SessionLifetimes
+  /** Live sessions that an account has at the most. */
+  mostPerAccount: number
   /** Seconds. */
   grace: number
   /** Counts what presented refresh tokens turned out to be. */
@@ -46,12 +48,18 @@ export class Sessions {
   }
 
   /**
-   * Starts a session for an account whose password was just verified.
+   * Starts a session for an account whose password was just verified. Where the account has as many as it may, the one
+   * that has been idle for the longest ends.
    * @param verified the account, at the revision that the password was verified against
+   * @param network where the request comes from; see `networkOf`
    * @returns undefined when the account has been disabled or changed since
    */
-  async start(db: Queryable, verified: { id: string; revision: number }): Promise<StartedSession | undefined> {
-    const session = await insertSession(db, {
+  async start(
+    transaction: DatabaseTransaction,
+    verified: { id: string; revision: number },
+    network: string,
+  ): Promise<StartedSession | undefined> {
+    const session = await insertSession(transaction, {
       id: uuidv7(),
       accountId: verified.id,
       accountRevision: verified.revision,
@@ -59,7 +67,14 @@ export class Sessions {
       lifetimes: this.#options.lifetimes,
       tokenKey: this.#tokens.keyId,
     })
-    return session && { ...session, refreshToken: this.#tokens.make({ sessionId: session.id, generation: 1 }) }
+    if (!session) return undefined
+    await displaceSessions(transaction, {
+      accountId: verified.id,
+      newest: session.id,
+      most: this.#options.mostPerAccount,
+      network,
+    })
+    return { ...session, refreshToken: this.#tokens.make({ sessionId: session.id, generation: 1 }) }
   }
 
   /**

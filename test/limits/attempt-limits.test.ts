@@ -23,12 +23,12 @@ for (const kind of DATABASES)
     after(() => opened[Symbol.asyncDispose]())
 
     /** Limits that have counted nothing yet. */
-    async function open({ database = opened.database, countsNetworks = true } = {}) {
+    async function open({ database = opened.database, holdsOptional = true } = {}) {
       await database.deleteFrom('attempt_counter').execute()
       let now = START
       const refusals = new Counter({ name: 'refusals', help: 'h', labelNames: ['limit'], registers: [new Registry()] })
       const keys = KeyRing.parse(SECRET_KEY).for('attempt-counter')
-      const options = { database, keys, countsNetworks, refusals, now: () => now }
+      const options = { database, keys, holdsOptional, refusals, now: () => now }
       const elapse = async (seconds: number) => {
         now += seconds * 1_000
         await freezeClock(database, new Date(now).toISOString())
@@ -127,7 +127,7 @@ for (const kind of DATABASES)
     })
 
     test('The limits by network can be switched off, and no other', async () => {
-      const limits = await open({ countsNetworks: false })
+      const limits = await open({ holdsOptional: false })
       for (let count = 0; count < 2 * LIMITS.sign_up_by_network.burst; count++)
         await limits.attempts.count({ sign_up_by_network: ['n'] })
       assert.deepEqual(await limits.database.selectFrom('attempt_counter').select('level').execute(), [])

@@ -7,10 +7,10 @@ import { ProcessLimit } from '../../src/limits/process-limit.ts'
 
 const { burst, forgivenAfter } = LIMITS.secret_by_network
 
-function open({ countsNetworks = true } = {}) {
+function open({ holdsOptional = true } = {}) {
   let now = 0
   const refusals = new Counter({ name: 'refusals', help: 'h', labelNames: ['limit'], registers: [new Registry()] })
-  const limit = new ProcessLimit({ limit: 'secret_by_network', countsNetworks, refusals, now: () => now })
+  const limit = new ProcessLimit({ limit: 'secret_by_network', holdsOptional, refusals, now: () => now })
   const elapse = (seconds: number) => {
     now += seconds * 1_000
   }
@@ -42,7 +42,7 @@ test('a clock that is set back forgives nothing, and what is refused is a metric
 })
 
 test('it ends with the limits by network', () => {
-  const { limit } = open({ countsNetworks: false })
+  const { limit } = open({ holdsOptional: false })
   for (let count = 0; count < 3 * burst; count++) limit.count('a')
 })
 
