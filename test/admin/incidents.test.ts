@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { sql } from 'kysely'
+import { environmentOf } from '../support/command.ts'
+import { DATABASES } from '../support/database.ts'
+import {
+  confirmedAccount,
+  exchange,
+  type SignedUp,
+  send,
+  signIn,
+  startTestService,
+  type TestService,
+} from '../support/service.ts'
+import { START_FLAGS } from '../support/start-flags.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const DOCUMENT = readFileSync(join(ROOT, 'docs/incidents.md'), 'utf8')
+
+type Block = { language: string; text: string }
+
+/** The blocks of code below each heading, in their order. */
+function sectionsOf(document: string): Map<string, Block[]> {
+  const sections = document.split(/^## /m).slice(1)
+  return new Map(
+    sections.map(section => {
+      const blocks = [...section.matchAll(/^ *```(\w+)\n([\s\S]*?)^ *```/gm)]
+      return [
+        section.slice(0, section.indexOf('\n')),
+        blocks.map(([, language, text]) => ({ language: language!, text: text! })),
+      ]
+    }),
+  )
+}
+
+const SECTIONS = sectionsOf(DOCUMENT)
+
+for (const kind of DATABASES)
+  describe(`the steps of docs/incidents.md beside a running service on ${kind}`, () => {
+    let service: TestService
+    let account: SignedUp
+    let token: string
+    let other: string
+    before(async () => {
+      service = await startTestService(kind, {
+        env: { AUTH_METRICS_LISTEN: '127.0.0.1:0', AUTH_TRUST_PROXY: '127.0.0.1, ::1' },
+      })
+      account = await confirmedAccount(service)
+      token = await signIn(service, account)
+      other = await signIn(service, await confirmedAccount(service))
+    })
+    after(() => service[Symbol.asyncDispose]())
+
+    const statusOf = async (refreshToken: string) => (await exchange(service, refreshToken)).status
+    const signInStatus = async () => {
+      const { email, password } = account
+      const headers = { 'x-forwarded-for': '198.51.100.1' }
+      return (await send(`${service.url}/v1/sessions`, { json: { email, password }, headers })).status
+    }
+    const eventTypes = async () => {
+      const events = await service.service.database
+        .selectFrom('audit_event')
+        .select('type')
+        .where('operator', 'is not', null)
+        .execute()
+      return events.map(({ type }) => type)
+    }
+
+    /** Runs every block of a section. @returns what each printed */
+    async function follow(section: string): Promise<string[]> {
+      const blocks = SECTIONS.get(section)
+      assert.ok(blocks && blocks.length > 0, `no steps for "${section}"`)
+      const printed = []
+      for (const block of blocks) printed.push(await runBlock(block))
+      return printed
+    }
+
+    async function runBlock({ language, text }: Block): Promise<string> {
+      if (language === 'sql') {
+        const { rows } = await sql
+          .raw(text.replaceAll(':account', `'${account.email}'`))
+          .execute(service.service.database)
+        return JSON.stringify(rows)
+      }
+      assert.equal(language, 'sh')
+      const session = /"id":"([^"]+)"/.exec(await shell('auth-service sessions list --account "$ACCOUNT" --json'))
+      return shell(text, { SESSION: session?.[1] ?? '' })
+    }
+
+    async function shell(commands: string, env: Record<string, string> = {}): Promise<string> {
+      const node = [process.execPath, ...START_FLAGS, join(ROOT, 'src/main.ts')].map(word => `'${word}'`).join(' ')
+      const script = `set -e -o pipefail\nauth-service() { ${node} "$@"; }\n${commands}`
+      const { stdout } = await promisify(execFile)('bash', ['--norc', '--noprofile', '-c', script], {
+        cwd: ROOT,
+        env: {
+          PATH: process.env.PATH,
+          ...environmentOf(service),
+          URL: service.url,
+          METRICS: service.service.metricsUrl,
+          ACCOUNT: account.email,
+          ...env,
+        },
+      })
+      return stdout
+    }
+
+    const CHECKS: Record<string, () => Promise<void>> = {
+      async 'A stolen session'() {
+        const [seen, ended] = await follow('A stolen session')
+        assert.ok(seen!.includes(account.id))
+        assert.match(ended!, /Ended 1 session\.[\s\S]*Ended 0 sessions\./)
+        assert.equal(await statusOf(token), 400)
+        assert.equal(await statusOf(other), 200)
+        assert.equal(await signInStatus(), 201, 'it was given back')
+        const done = await eventTypes()
+        for (const type of ['sessions.ended', 'account.disabled', 'account.enabled'])
+          assert.ok(done.includes(type as never), type)
+      },
+      async 'Mass guessing'() {
+        for (let guess = 0; guess < 11; guess++)
+          await send(`${service.url}/v1/sessions`, {
+            json: { email: account.email, password: `guess number ${guess}` },
+            headers: { 'x-forwarded-for': '198.51.100.1' },
+          })
+        assert.equal(await signInStatus(), 429)
+        const [limits, emails, networks] = await follow('Mass guessing')
+        assert.match(limits!, /auth_limited_total\{limit="sign_in_by_address_and_network"\} \d/)
+        assert.ok(emails!.includes(account.email))
+        assert.ok(networks!.includes('198.51.100.1'))
+        for (const deadline = Date.now() + 10_000; (await signInStatus()) !== 201; ) assert.ok(Date.now() < deadline)
+      },
+      async 'A leaked database'() {
+        token = await signIn(service, account)
+        const before = await currentKey()
+        const [, rotated, , operators] = await follow('A leaked database')
+        assert.equal(await statusOf(token), 400)
+        assert.ok(!rotated!.includes(before))
+        assert.ok(operators!.includes('signing_key.dropped'))
+      },
+      async 'A leaked key'() {
+        token = await signIn(service, account)
+        const before = await currentKey()
+        const printed = await follow('A leaked key')
+        assert.ok(!printed.at(-1)!.includes(before))
+        assert.equal(await statusOf(token), 400)
+      },
+      async 'Mail is down'() {
+        const [health, parked] = await follow('Mail is down')
+        assert.match(health!, /"mail":"(ok|degraded|unknown)"[\s\S]*auth_queue_oldest_waiting_seconds \d/)
+        assert.match(parked!, /auth_queue_parked_messages 0/)
+      },
+      async 'Database failover'() {
+        token = await signIn(service, account)
+        const [health, commands] = await follow('Database failover')
+        assert.match(health!, /"status":"ok"/)
+        assert.match(commands!, /created at[\s\S]*current/)
+        assert.equal(await statusOf(token), 400)
+      },
+    }
+
+    const currentKey = async () => /^(\S+) +\S+ +current/m.exec(await shell('auth-service keys list'))![1]!
+
+    for (const [section, check] of Object.entries(CHECKS)) test(section, check)
+
+    test('no section is left out', () => {
+      assert.deepEqual([...SECTIONS.keys()], Object.keys(CHECKS))
+    })
+  })
