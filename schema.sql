@@ -76,7 +76,7 @@ CREATE TRIGGER account_inactive BEFORE UPDATE OF status ON public.account FOR EA
 comment on table account is 'One row per sign-up; several unconfirmed ones may bear one address, one confirmed at the most';
 comment on column account.email is 'In canonical form: answers, comparisons and RCPT TO use exactly this';
 comment on column account.password_phc is 'argon2id over the peppered, NFKC-normalised password, as a PHC string';
-comment on column account.password_pepper is 'Id of the secret key that the pepper was derived from';
+comment on column account.password_pepper is 'Id of the pepper that the password was hashed with';
 comment on column account.password_version is 'Version of the normalisation that the password went through';
 comment on column account.locale is 'BCP 47 tag that letters follow';
 comment on column account.revision is 'Raised by whatever must end sessions; a session starts only from the revision its password was verified against';
@@ -216,14 +216,33 @@ create table migration (
   constraint migration_pkey PRIMARY KEY (number)
 );
 
+create table pepper (
+  id text not null,
+  sealed_key bytea not null,
+  sealed_with text not null,
+  created_with text not null,
+  created_at timestamp with time zone not null default auth_now(),
+  constraint pepper_pkey PRIMARY KEY (id)
+);
+comment on table pepper is 'Keys that passwords are hashed with; the newest makes, all verify';
+comment on column pepper.id is 'What account.password_pepper names; the id of a secret key where it was derived from that key';
+comment on column pepper.sealed_key is '32 bytes, sealed with AES-256-GCM';
+comment on column pepper.sealed_with is 'Id of the secret key that sealed it';
+comment on column pepper.created_with is 'Id of the secret key that sealed it first: once that one is retired, a new pepper is made';
+
 create table secret_key (
   id text not null,
   check_value bytea not null,
   seen_at timestamp with time zone not null default auth_now(),
+  made_at timestamp with time zone,
+  retired_at timestamp with time zone,
   constraint secret_key_pkey PRIMARY KEY (id)
 );
 comment on table secret_key is 'Which secret keys this database was used with; holds no key';
 comment on column secret_key.check_value is 'Derived from the key, so that a wrong key of the same id is noticed at the start';
+comment on column secret_key.seen_at is 'When a process was first started with it';
+comment on column secret_key.made_at is 'When a process last made with it, to the minute; null while it has only been accepted';
+comment on column secret_key.retired_at is 'From when MACs made with it are refused, as the operator has declared; null while they are accepted';
 
 create table session (
   id uuid not null,

@@ -6,6 +6,9 @@ import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/lette
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
+import type { KeyRing } from './secrets/key-ring.ts'
+import type { Peppers } from './secrets/peppers.ts'
+import { noteMakingKey } from './secrets/secret-key-check.ts'
 import { IdleSessionSweep } from './sessions/idle-session-sweep.ts'
 import { deleteOutlivedSessions } from './sessions/session-store.ts'
 import type { Queryable } from './storage/database.ts'
@@ -13,8 +16,15 @@ import type { SigningKeys } from './tokens/signing-keys.ts'
 
 const MINUTE = 60_000 // milliseconds
 
+// How often keys are loaded: three times within the minute in which a dropped one must have gone. A load that hangs has
+// no part in the next one.
+const LOAD_KEYS_EVERY = MINUTE / 3
+const LOAD_KEYS_WITHIN = MINUTE / 4
+
 type Housekeeping = LetterLimitsNeeds & {
   signingKeys: SigningKeys
+  secretKeys: KeyRing
+  peppers: Peppers
   /** Seconds that events are kept. */
   auditRetention: number
   /** Seconds that a session lives at the most. */
@@ -22,14 +32,21 @@ type Housekeeping = LetterLimitsNeeds & {
   logger: Logger
 }
 
-/** Does what comes due with time: signing keys and waiting letters each minute, what is outlived each ten minutes. */
+/**
+ * Does what comes due with time: loads keys each twenty seconds, sees to signing keys and waiting letters each minute and
+ * to what is outlived each ten minutes. No task waits for another.
+ */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
+  const { database, secretKeys, signingKeys, peppers, logger } = needs
   const idleSessions = new IdleSessionSweep(needs.sessionTtl)
   const tasks = [
-    repeat(MINUTE, () => needs.signingKeys.maintain(), needs.logger),
-    repeat(MINUTE, () => releaseHeldLetters(needs), needs.logger),
-    repeat(10 * MINUTE, () => deleteOutlived(needs), needs.logger),
-    repeat(10 * MINUTE, () => idleSessions.run(needs.database), needs.logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load()), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load()), logger),
+    repeat(MINUTE, () => noteMakingKey(database, secretKeys), logger),
+    repeat(MINUTE, () => signingKeys.maintain(), logger),
+    repeat(MINUTE, () => releaseHeldLetters(needs), logger),
+    repeat(10 * MINUTE, () => deleteOutlived(needs), logger),
+    repeat(10 * MINUTE, () => idleSessions.run(database), logger),
   ]
   return {
     async [Symbol.asyncDispose]() {
@@ -64,5 +81,16 @@ function repeat(interval: number, task: () => Promise<void>, logger: Logger): ()
   return async () => {
     clearInterval(timer)
     await running
+  }
+}
+
+/** Gives up waiting for work after that many milliseconds. The work goes on, and whoever does it must bear that. */
+async function within(milliseconds: number, work: Promise<void>): Promise<void> {
+  const { promise: tooLong, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds)
+  try {
+    await Promise.race([work, tooLong])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -6,9 +6,11 @@ import { LetterTokens } from './confirmation/letters/letter-token.ts'
 import { AttemptLimits } from './limits/attempt-limits.ts'
 import { ProcessLimit } from './limits/process-limit.ts'
 import type { Metrics } from './metrics.ts'
-import type { Storage } from './open-storage.ts'
+import { SEALED_STORES, type Storage } from './open-storage.ts'
 import { HashingLanes } from './passwords/hashing-lanes.ts'
 import { createPasswordHasher } from './passwords/password-hasher.ts'
+import { Peppers } from './secrets/peppers.ts'
+import { takeUpSecretKeys } from './secrets/secret-key-check.ts'
 import { Sessions } from './sessions/sessions.ts'
 import type { Queue } from './storage/queue.ts'
 import { AccessTokens } from './tokens/access-token.ts'
@@ -27,9 +29,12 @@ export async function openAreas(needs: {
 }) {
   const { config, storage, queue, metrics, publicUrl, now } = needs
   const { database, backgroundDatabase, refreshDatabase, secretKeys } = storage
+  const keyCheck = { keys: secretKeys, uses: storage.secretKeyUses, isShared: config.databaseUrl !== undefined }
+  await takeUpSecretKeys(backgroundDatabase, keyCheck, SEALED_STORES)
   const signingKeys = await SigningKeys.open({
     database: backgroundDatabase,
-    sealing: secretKeys.for('sealing'),
+    loadingDatabase: database,
+    sealing: secretKeys.sealing,
     algorithm: config.signingAlgorithm,
     accessTokenTtl: config.accessTokenTtl,
   })
@@ -41,6 +46,7 @@ export async function openAreas(needs: {
     ttl: config.accessTokenTtl,
     now,
   })
+  const peppers = await Peppers.open(database, secretKeys)
   const lanes = new HashingLanes()
   metrics.watchHashing(lanes)
   const sessions = new Sessions({
@@ -66,7 +72,8 @@ export async function openAreas(needs: {
     accessTokens,
     sessions,
     lanes,
-    hasher: createPasswordHasher({ peppers: secretKeys.for('pepper') }),
+    peppers,
+    hasher: createPasswordHasher({ peppers }),
     tickets: new ConfirmationTickets(secretKeys.for('confirmation-ticket')),
     letterTokens: new LetterTokens(secretKeys.for('letter-token')),
     policy: { minLength: config.passwordMinLength, serviceName: config.mailFrom.name },

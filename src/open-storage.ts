@@ -1,18 +1,23 @@
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { countPasswordsWithPepper } from './accounts/account-store.ts'
+import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './accounts/account-store.ts'
 import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
-import { checkSecretKeys, hasSeenSecretKeys, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import { OtherKeys } from './secrets/other-keys.ts'
+import { countPeppersSealedWith } from './secrets/pepper-store.ts'
+import { resealPeppers } from './secrets/peppers.ts'
+import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { secretKeyOf } from './secrets/secret-key-file.ts'
+import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue.ts'
 import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
+import { resealSigningKeys } from './tokens/signing-keys.ts'
 
 export type Storage = AsyncDisposable & {
   /** For requests: no query takes longer than a request may wait. */
@@ -26,6 +31,10 @@ export type Storage = AsyncDisposable & {
   refreshDatabase: Database
   queueBackend: QueueBackend
   secretKeys: KeyRing
+  /** What needs a secret key, so that it cannot be left out. */
+  secretKeyUses: readonly SecretKeyUse[]
+  /** The secret keys of other processes that this one lacks. */
+  otherKeys: OtherKeys
   /** Names of the migrations that were run. */
   migrations: string[]
   /** Resolves when the database has failed so that only a new start helps; on PostgreSQL it never does. */
@@ -34,10 +43,17 @@ export type Storage = AsyncDisposable & {
 
 const OLDEST_POSTGRES = 15
 
-const SECRET_KEY_USES: SecretKeyUse[] = [
-  { what: 'passwords', count: countPasswordsWithPepper },
-  { what: 'sessions', count: countSessionsWithTokenKey },
-  { what: 'signing keys', count: countSigningKeysSealedWith },
+/** What needs a secret key, so that it cannot be left out. */
+export const SECRET_KEY_USES: readonly SecretKeyUse[] = [
+  { what: 'peppers', count: countPeppersSealedWith, endsWithKey: false },
+  { what: 'passwords', count: countPasswordsWithDerivedPepper, endsWithKey: false },
+  { what: 'signing keys', count: countSigningKeysSealedWith, endsWithKey: false },
+  { what: 'sessions', count: countSessionsWithTokenKey, endsWithKey: true },
+]
+
+export const SEALED_STORES: readonly SealedStore[] = [
+  { reseal: (transaction, keys) => resealPeppers(transaction, keys, countPasswordsWithPepper) },
+  { reseal: (transaction, keys) => resealSigningKeys(transaction, keys.sealing) },
 ]
 
 /**
@@ -52,12 +68,16 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
     : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
-  const secretKeys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
-  await checkSecretKeys(backgroundDatabase, secretKeys, SECRET_KEY_USES)
+  const keys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
+  const isShared = config.databaseUrl !== undefined
+  await checkSecretKeys(backgroundDatabase, { keys, uses: SECRET_KEY_USES, isShared })
+  const otherKeys = new OtherKeys(keys.ids, () => idsOfMadeKeys(databases.database))
   const parts = opened.move()
   return {
     ...databases,
-    secretKeys,
+    secretKeys: keys.beside(otherKeys),
+    secretKeyUses: SECRET_KEY_USES,
+    otherKeys,
     migrations,
     failed: failure.promise,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

@@ -29,6 +29,7 @@ import type { HashingLanes } from './passwords/hashing-lanes.ts'
 import { lowerHashingPriority } from './passwords/hashing-priority.ts'
 import { describeRoutes, openapiRoute } from './reference/openapi.ts'
 import { referenceRoutes } from './reference/reference.ts'
+import { KeysUnavailableError } from './secrets/keys-unavailable.ts'
 import { metadataRoute } from './sessions/metadata.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { isLoopback } from './settings.ts'
@@ -108,6 +109,7 @@ export async function startService(
     startHousekeeping({
       ...areas,
       database: storage.backgroundDatabase,
+      secretKeys: storage.secretKeys,
       auditRetention: config.auditRetention,
       sessionTtl: config.sessionTtl,
       logger,
@@ -169,13 +171,13 @@ function watchBacklog(metrics: Metrics, { backgroundDatabase }: Storage): void {
 // Loaded where it is used only: on PostgreSQL commands reach the database themselves.
 async function openControlSocket(
   { dataDirectory }: Config,
-  { backgroundDatabase: database, secretKeys }: Storage,
+  { backgroundDatabase: database, secretKeys, secretKeyUses }: Storage,
   { signingKeys }: Areas,
   logger: Logger,
   opened: AsyncDisposableStack,
 ): Promise<void> {
   const { openControl } = await import('./control.ts')
-  const deps = { database, secretKeys, signingKeys: async () => signingKeys }
+  const deps = { database, secretKeys, secretKeyUses, signingKeys: async () => signingKeys }
   const control = await openControl(deps, { dataDirectory, logger })
   if (control) opened.defer(() => control.close())
 }
@@ -261,7 +263,13 @@ async function buildServer(needs: {
     checks: {
       database: () => probeWrite(storage.database),
       queue: () => queue.check(),
+      keys: async () => {
+        await storage.otherKeys.check()
+        areas.accessTokens.ensureSigning()
+        void areas.peppers.current
+      },
     },
+    reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
     mail: mail && (() => mail.mailer.health()),
   })
   openapiRoute(server)

@@ -13,7 +13,10 @@ export const SETTINGS = {
   AUTH_MAIL_FROM: ['Auth service <no-reply@localhost>', 'the sender of letters'],
   AUTH_CONFIRM_URL: ['<public url>/confirm', 'the page that a confirmation link opens'],
   AUTH_DEVICE_URL: ['<public url>/device', 'the page that a device link opens'],
-  AUTH_SECRET_KEY: ['generated into the data directory', 'id:base64 of 32 bytes; several by commas, the first makes'],
+  AUTH_SECRET_KEY: [
+    'generated into the data directory',
+    'id:base64 of 32 bytes; several by commas, the first makes, one that ends in :retired verifies nothing',
+  ],
   AUTH_MODULES: ['accounts,confirmation', 'which modules this process runs; a split needs AUTH_DATABASE_URL'],
   AUTH_ACCESS_TOKEN_TTL: ['5m', 'lifetime of an access token'],
   AUTH_REFRESH_IDLE_TTL: ['30d', 'a session that is not used for so long ends'],

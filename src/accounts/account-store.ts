@@ -176,9 +176,17 @@ export async function deleteUnconfirmedAccounts(db: Queryable): Promise<number> 
   return rows.length
 }
 
-/** How many passwords only the secret key of that id can verify. */
-export async function countPasswordsWithPepper(db: Queryable, keyId: string): Promise<number> {
+/** How many passwords were hashed with the pepper of that id. */
+export async function countPasswordsWithPepper(db: Queryable, pepperId: string): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from account where password_pepper = ${keyId}`.execute(db)
+    select count(*)::int as count from account where password_pepper = ${pepperId}`.execute(db)
+  return rows[0]!.count
+}
+
+/** How many passwords were hashed with a pepper that is derived from the secret key of that id, and not stored. */
+export async function countPasswordsWithDerivedPepper(db: Queryable, keyId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from account
+    where password_pepper = ${keyId} and not exists (select from pepper where pepper.id = ${keyId})`.execute(db)
   return rows[0]!.count
 }

@@ -49,7 +49,7 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   const email = canonicalEmailAddress(credentials.email)
   if (!email) throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
 
-  const claimed = credentials.deviceToken === undefined ? undefined : devices.open(credentials.deviceToken)
+  const claimed = credentials.deviceToken === undefined ? undefined : await devices.open(credentials.deviceToken)
   if (!claimed) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
   const asker = { network, knownAs: claimed?.accountId }
   const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, asker, async turn => {

@@ -17,9 +17,9 @@ export class DeviceLinks {
     return this.#secret.make(uuidBytes(linkId))
   }
 
-  /** The id of the link that a genuine token was made for; undefined for anything else. */
-  open(token: string): string | undefined {
-    const payload = this.#secret.open(token)
+  /** The id of the link that a genuine token was made for; undefined for anything else. @throws as `BearerSecret.open` does */
+  async open(token: string): Promise<string | undefined> {
+    const payload = await this.#secret.open(token)
     return payload && uuidOf(payload)
   }
 }

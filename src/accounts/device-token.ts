@@ -23,9 +23,9 @@ export class DeviceTokens {
     return this.#secret.make(Buffer.concat([uuidBytes(accountId), uuidBytes(deviceId)]))
   }
 
-  /** The device that a genuine token was made for; undefined for anything else. */
-  open(token: string): Device | undefined {
-    const payload = this.#secret.open(token)
+  /** The device that a genuine token was made for; undefined for anything else. @throws as `BearerSecret.open` does */
+  async open(token: string): Promise<Device | undefined> {
+    const payload = await this.#secret.open(token)
     return payload && { accountId: uuidOf(payload.subarray(0, 16)), id: uuidOf(payload.subarray(16)) }
   }
 }

@@ -42,7 +42,7 @@ export async function readDeviceLink(
 }
 
 async function linkOf({ attempts, deviceLinks }: MakeDeviceKnownNeeds, token: string, network: string) {
-  const id = deviceLinks.open(token)
+  const id = await deviceLinks.open(token)
   if (id !== undefined) return id
   await attempts.count({ secret_by_network: [network] })
   throw new AccountRefusal('device_link_unusable')

@@ -18,9 +18,9 @@ export class ConfirmationTickets {
     return this.#secret.make(uuidBytes(accountId))
   }
 
-  /** The id of the account that a genuine ticket was made for; undefined for anything else. */
-  open(ticket: string): string | undefined {
-    const payload = this.#secret.open(ticket)
+  /** The id of the account that a genuine ticket was made for; undefined for anything else. @throws as `BearerSecret.open` does */
+  async open(ticket: string): Promise<string | undefined> {
+    const payload = await this.#secret.open(ticket)
     return payload && uuidOf(payload)
   }
 }

@@ -1,4 +1,5 @@
 import type { KeyRing } from '../secrets/key-ring.ts'
+import type { SecretKeyUse } from '../secrets/secret-key-check.ts'
 import type { Database } from '../storage/database.ts'
 import type { SigningKeys } from '../tokens/signing-keys.ts'
 import { AdminError } from './errors.ts'
@@ -7,6 +8,8 @@ import { AdminError } from './errors.ts'
 export type AdminDeps = {
   database: Database
   secretKeys: KeyRing
+  /** What needs a secret key. */
+  secretKeyUses: readonly SecretKeyUse[]
   /** Opens the keys that sign access tokens; in a running service, those that it signs with. */
   signingKeys: () => Promise<SigningKeys>
 }

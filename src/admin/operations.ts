@@ -8,6 +8,7 @@ import {
 } from './accounts.ts'
 import { AdminError } from './errors.ts'
 import type { AdminDeps, Operation } from './operation.ts'
+import { secretsStatus } from './secret-keys.ts'
 import { sessionsEnd, sessionsEndOfAccount, sessionsEndOfEveryone, sessionsList } from './sessions.ts'
 import { keysList, keysRotate } from './signing-keys.ts'
 
@@ -25,6 +26,7 @@ export const OPERATIONS = {
   'sessions.end_of_everyone': sessionsEndOfEveryone,
   'keys.list': keysList,
   'keys.rotate': keysRotate,
+  'secrets.status': secretsStatus,
 }
 
 export type OperationName = keyof typeof OPERATIONS

@@ -77,13 +77,14 @@ function hasSocketPath(dataDirectory: string): boolean {
 
 const depsOf = (
   { signingAlgorithm, accessTokenTtl }: Config,
-  { backgroundDatabase: database, secretKeys }: Storage,
+  { backgroundDatabase: database, secretKeys, secretKeyUses }: Storage,
 ): AdminDeps => ({
   database,
   secretKeys,
+  secretKeyUses,
   async signingKeys() {
     const { SigningKeys } = await import('../tokens/signing-keys.ts')
-    const sealing = secretKeys.for('sealing')
+    const sealing = secretKeys.sealing
     return SigningKeys.open({ database, sealing, algorithm: signingAlgorithm, accessTokenTtl })
   },
 })

@@ -6,12 +6,13 @@ import { auditCommands } from './audit-commands.ts'
 import { type CommandLine, EXIT } from './command-line.ts'
 import { exitCodeOf, writeError } from './errors.ts'
 import { keyCommands } from './key-commands.ts'
+import { secretCommands } from './secret-commands.ts'
 import { serviceCommands } from './service-commands.ts'
 import { sessionCommands } from './session-commands.ts'
 import { usageErrorOf } from './usage-error.ts'
 
 /** Every group of commands; each adds its own to the program. */
-const GROUPS = [serviceCommands, keyCommands, accountCommands, sessionCommands, auditCommands]
+const GROUPS = [serviceCommands, keyCommands, secretCommands, accountCommands, sessionCommands, auditCommands]
 
 /**
  * Runs one command.

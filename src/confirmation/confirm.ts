@@ -92,7 +92,7 @@ export async function signUpOf(
   token: string,
   network: string,
 ): Promise<{ letter: Letter; account: Account }> {
-  const id = letterTokens.open(token)
+  const id = await letterTokens.open(token)
   if (id === undefined) await attempts.count({ secret_by_network: [network] })
   const letter = id === undefined ? undefined : await findLetter(database, id)
   const account = letter?.accountId ? await findAccount(database, letter.accountId) : undefined
@@ -109,7 +109,7 @@ async function proveSignUp(needs: ConfirmNeeds, account: Account, request: Confi
       detail: 'Send the ticket or the password, not both.',
     })
   if (ticket === undefined && password === undefined) throw new ConfirmationRefusal('proof_required')
-  if (ticket !== undefined && needs.tickets.open(ticket) === account.id) return
+  if (ticket !== undefined && (await needs.tickets.open(ticket)) === account.id) return
   const countedBy = { proof_by_account: [account.id] }
   if (ticket !== undefined) {
     await needs.attempts.count(countedBy)

@@ -21,7 +21,7 @@ export async function readStatus(
   ticket: string | undefined,
   network: string,
 ): Promise<ConfirmationStatus & { accountId: string }> {
-  const accountId = ticket === undefined ? undefined : tickets.open(ticket)
+  const accountId = ticket === undefined ? undefined : await tickets.open(ticket)
   if (ticket !== undefined && !accountId) await attempts.count({ secret_by_network: [network] })
   if (!accountId) throw new ConfirmationRefusal('invalid_ticket')
   const account = await findAccount(database, accountId)

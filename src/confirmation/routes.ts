@@ -148,7 +148,7 @@ async function recipientOf(
   if ((ticket === undefined) === (email === undefined))
     throw invalidRequest({ pointer: '', code: 'not_allowed', detail: 'Send either ticket or email.' })
   if (ticket !== undefined) {
-    const accountId = tickets.open(ticket)
+    const accountId = await tickets.open(ticket)
     if (!accountId) await attempts.count({ secret_by_network: [network] })
     if (!accountId)
       throw invalidRequest({ pointer: '/ticket', code: 'wrong_format', detail: 'This is no ticket of this service.' })

@@ -3,8 +3,10 @@ import type { HttpServer } from '../http/server.ts'
 import { type Checked, Dependency } from './readiness.ts'
 
 export type HealthNeeds = {
-  /** Each throws when the part cannot be reached or does not accept writes. */
-  checks: Record<'database' | 'queue', () => Promise<void>>
+  /** Each throws when the part cannot be reached or does not accept writes, or when a key is missing. */
+  checks: Record<'database' | 'queue' | 'keys', () => Promise<void>>
+  /** What the one who runs the service is told of what the check of the keys threw, if anything. */
+  reasonOf(error: unknown): string | undefined
   /** The mail server as the sender of letters sees it; undefined in a process that sends none. */
   mail: (() => 'ok' | 'degraded' | 'unknown') | undefined
 }
@@ -22,19 +24,25 @@ const ReadyAnswer = Type.Object(
     status: State,
     database: State,
     queue: State,
+    keys: Type.Enum(['ok', 'failed'], {
+      description: 'failed: a secret key is missing that another process makes with, or nothing can be signed',
+    }),
+    reason: Type.Optional(Type.String({ description: 'Why the keys have failed' })),
     mail: Type.Optional(
       Type.Enum(['ok', 'degraded', 'unknown'], {
         description: 'degraded: letters wait, while everything else goes on',
       }),
     ),
-    dependencies: Type.Object({ database: CheckedDependency, queue: CheckedDependency }),
+    dependencies: Type.Object({ database: CheckedDependency, queue: CheckedDependency, keys: CheckedDependency }),
   },
   { description: 'How each part is' },
 )
 
 /** `/livez`: the process answers. `/readyz`: it can do its work. */
-export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds): void {
-  const [database, queue] = [new Dependency(checks.database), new Dependency(checks.queue)]
+export function healthRoutes(server: HttpServer, { checks, reasonOf, mail }: HealthNeeds): void {
+  const database = new Dependency(checks.database)
+  const queue = new Dependency(checks.queue)
+  const keys = new Dependency(checks.keys)
 
   server.get(
     '/livez',
@@ -60,15 +68,18 @@ export function healthRoutes(server: HttpServer, { checks, mail }: HealthNeeds):
       },
     },
     async (_request, reply) => {
-      const checked = await Promise.all([database.state(), queue.state()])
-      const [ofDatabase, ofQueue] = checked
+      const checked = await Promise.all([database.state(), queue.state(), keys.state()])
+      const [ofDatabase, ofQueue, ofKeys] = checked
+      const reason = reasonOf(ofKeys.error)
       const status: 'ok' | 'failed' = checked.every(({ state }) => state === 'ok') ? 'ok' : 'failed'
       return reply.code(status === 'ok' ? 200 : 503).send({
         status,
         database: ofDatabase.state,
         queue: ofQueue.state,
+        keys: ofKeys.state,
+        ...(reason !== undefined && { reason }),
         ...(mail && { mail: mail() }),
-        dependencies: { database: describe(ofDatabase), queue: describe(ofQueue) },
+        dependencies: { database: describe(ofDatabase), queue: describe(ofQueue), keys: describe(ofKeys) },
       })
     },
   )

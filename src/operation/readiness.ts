@@ -9,6 +9,8 @@ export type Checked = {
   checkedAt: number
   /** When it was last found to be good, if it ever was. */
   okAt: number | undefined
+  /** What the check threw, if it did. */
+  error: unknown
 }
 
 /**
@@ -36,15 +38,15 @@ export class Dependency {
   }
 
   async #run(): Promise<Checked> {
-    const state = await Promise.race([
+    const found = await Promise.race([
       this.#check().then(
-        () => 'ok' as const,
-        () => 'failed' as const,
+        () => ({ state: 'ok' as const, error: undefined }),
+        (error: unknown) => ({ state: 'failed' as const, error }),
       ),
-      pause(LONGEST_CHECK, 'failed' as const, { ref: false }),
+      pause(LONGEST_CHECK, { state: 'failed' as const, error: undefined }, { ref: false }),
     ])
     const checkedAt = performance.now()
-    this.#last = { state, checkedAt, okAt: state === 'ok' ? checkedAt : this.#last?.okAt }
+    this.#last = { ...found, checkedAt, okAt: found.state === 'ok' ? checkedAt : this.#last?.okAt }
     return this.#last
   }
 }

@@ -47,7 +47,8 @@ export function confirmPage(server: HttpServer, needs: PagesNeeds): void {
 type Proof = 'click' | 'password, since it was long ago' | 'password, since it was elsewhere'
 
 async function proofIn(needs: PagesNeeds, request: FastifyRequest, { id }: Account): Promise<Proof> {
-  if (needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '') !== id) return 'password, since it was elsewhere'
+  if ((await needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '')) !== id)
+    return 'password, since it was elsewhere'
   if (!(await wasCreatedWithin(needs.database, id, ONE_CLICK_FOR))) return 'password, since it was long ago'
   return 'click'
 }

@@ -59,7 +59,7 @@ export function letterRequests(server: HttpServer, needs: PagesNeeds): void {
   server.post('/confirm/letter', async (request, reply) => {
     const network = networkOf(request.ip)
     const email = fieldOf(request.body as Form | undefined, 'email')
-    const accountId = needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '')
+    const accountId = await needs.tickets.open(needs.cookies.read(request, 'ticket') ?? '')
     try {
       if (email === undefined && accountId) {
         await requestLetter(needs, { accountId }, network)

@@ -22,16 +22,19 @@ const CURRENT_PARAMETERS: HashParameters = { memoryCost: 19 * 1024, timeCost: 2,
 export type PasswordRecord = {
   /** argon2's own string with its parameters and salt. */
   phc: string
-  /** The id of the key from which the pepper was derived. */
+  /** The id of the pepper. */
   pepper: string
   /** The `NORMALIZATION_VERSION` of the password that was hashed. */
   version: number
 }
 
-/** The keys that passwords are peppered with, 32 bytes each: that of new hashes, and those of older ones. */
+/**
+ * The keys that passwords are peppered with, 32 bytes each: that of new hashes, which can change at any time, and those
+ * of older ones.
+ */
 export type Peppers = {
-  current: { id: string; key: KeyObject }
-  byId(id: string): KeyObject | undefined
+  readonly current: { id: string; key: KeyObject }
+  byId(id: string): Promise<KeyObject | undefined> | KeyObject | undefined
 }
 
 /** What verifying found; `outdated` says that the matching password should be hashed anew. */
@@ -49,8 +52,8 @@ export type PasswordHasher = {
    * Verifies a password.
    *
    * @param record what is stored, or undefined for an account that does not exist: it never matches and costs as much
-   * @throws {Error} when the record is not argon2's, or its pepper's key is no longer configured: a fault of
-   * the configuration or of the data, which must not look like a wrong password
+   * @throws {Error} when the record is not argon2's, or its pepper is not to be had: a fault of the configuration or of
+   * the data, which must not look like a wrong password
    */
   verify(turn: Turn, password: NormalizedPassword, record: PasswordRecord | undefined): Promise<Verification>
 }
@@ -69,33 +72,25 @@ export function createPasswordHasher({
   peppers: Peppers
   parameters?: HashParameters
 }): PasswordHasher {
-  const { current } = peppers
-  const pepper = current.key.export()
-  if (pepper.length !== PEPPER_BYTES) {
-    throw new Error(`the pepper "${current.id}" must be of ${PEPPER_BYTES} bytes, found ${pepper.length}`)
-  }
-  const options: Options = { ...parameters, secret: pepper }
-  const nobody = recordOf(hashOfNothing(parameters))
+  const nobody = hashOfNothing(parameters)
 
-  function recordOf(phc: string): PasswordRecord {
-    return { phc, pepper: current.id, version: NORMALIZATION_VERSION }
-  }
+  const recordOf = (phc: string): PasswordRecord => ({
+    phc,
+    pepper: peppers.current.id,
+    version: NORMALIZATION_VERSION,
+  })
 
-  function pepperOf(record: PasswordRecord): Buffer {
-    if (record.pepper === current.id) return pepper
-    const key = peppers.byId(record.pepper)
-    if (key) return key.export()
-    throw new Error(
-      `Needed: the secret key "${record.pepper}", which a stored password was made with\n` +
-        `Found:  secret keys without it, "${current.id}" the first\n` +
-        'Do:     put it back behind the first key in AUTH_SECRET_KEY',
-    )
+  async function pepperOf({ pepper }: PasswordRecord): Promise<Buffer> {
+    const { current } = peppers
+    const key = pepper === current.id ? current.key : await peppers.byId(pepper)
+    if (key) return bytesOf(pepper, key)
+    throw new Error(`a stored password names the pepper "${pepper}", which does not exist`)
   }
 
   function isOutdated(record: PasswordRecord): boolean {
     const made = parametersOf(record)
     return (
-      record.pepper !== current.id ||
+      record.pepper !== peppers.current.id ||
       record.version < NORMALIZATION_VERSION ||
       made.memoryCost < parameters.memoryCost ||
       made.timeCost < parameters.timeCost ||
@@ -105,17 +100,25 @@ export function createPasswordHasher({
 
   return {
     async hash(turn, password) {
-      return recordOf(await turn.hash(() => argon2Hash(password, options)))
+      const { id, key } = peppers.current
+      const options: Options = { ...parameters, secret: bytesOf(id, key) }
+      return { ...recordOf(await turn.hash(() => argon2Hash(password, options))), pepper: id }
     },
 
     async verify(turn, password, record) {
-      const verified = record ?? nobody
-      const secret = pepperOf(verified)
+      const verified = record ?? recordOf(nobody)
+      const secret = await pepperOf(verified)
       const outdated = isOutdated(verified)
       const matches = await turn.hash(() => argon2Verify(verified.phc, password, { secret }))
       return matches && record !== undefined ? { matches, outdated } : { matches: false, outdated: false }
     },
   }
+}
+
+function bytesOf(id: string, key: KeyObject): Buffer {
+  const bytes = key.export()
+  if (bytes.length === PEPPER_BYTES) return bytes
+  throw new Error(`the pepper "${id}" must be of ${PEPPER_BYTES} bytes, found ${bytes.length}`)
 }
 
 /** What reads as a hash, and verifies no password that anybody could find, as its bytes were drawn and not computed. */

@@ -40,16 +40,20 @@ export class BearerSecret {
     return `${this.#prefix}${id}.${Buffer.concat([body, checksum]).toString('base64url')}`
   }
 
-  /** The payload of a genuine secret; undefined for anything else. */
-  open(secret: string): Buffer | undefined {
+  /**
+   * The payload of a genuine secret; undefined for anything else, and for one whose key is retired.
+   * @throws UnavailableError when another process made it with a key that this one lacks
+   */
+  async open(secret: string): Promise<Buffer | undefined> {
     const [, id, encoded] = this.#pattern.exec(secret) ?? []
-    const key = id && this.#keys.byId(id)
-    if (!id || !encoded || !key) return undefined
+    if (!id || !encoded) return undefined
     const bytes = Buffer.from(encoded, 'base64url')
     const body = bytes.subarray(0, -CHECKSUM_BYTES)
+    if (bytes.readUInt32BE(body.length) !== crc32(body, crc32(this.#prefix + id))) return undefined
+    const key = await this.#keys.byId(id)
+    if (!key) return undefined
     const payload = body.subarray(0, this.#payloadBytes)
-    const isGenuine = timingSafeEqual(this.#mac(payload, key), body.subarray(this.#payloadBytes))
-    return isGenuine && bytes.readUInt32BE(body.length) === crc32(body, crc32(this.#prefix + id)) ? payload : undefined
+    return timingSafeEqual(this.#mac(payload, key), body.subarray(this.#payloadBytes)) ? payload : undefined
   }
 
   #mac(payload: Buffer, key: KeyObject): Buffer {

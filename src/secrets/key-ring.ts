@@ -1,7 +1,5 @@
 import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
-
-/** A secret key of the service with the name that what it makes bears. */
-type SecretKey = { readonly id: string; readonly key: Buffer }
+import { parseSecretKeys, type SecretKey, secretKeyText } from './secret-key-text.ts'
 
 /**
  * The same for one purpose. It is a KeyObject, since Node makes one of anything else at each use, which takes five times
@@ -9,51 +7,132 @@ type SecretKey = { readonly id: string; readonly key: Buffer }
  */
 export type NamedKey = { readonly id: string; readonly key: KeyObject }
 
+/** What is known of the keys that other processes on the same database make with; see `OtherKeys`. */
+export type KeysElsewhere = {
+  /** @throws UnavailableError when a process elsewhere makes with the key of that id, which this one lacks */
+  refuseIfMade(id: string): Promise<void>
+}
+
 const KEY_BYTES = 32 // 256 bits
-const ID = /^[A-Za-z0-9]{1,16}$/
+const NO_OTHERS: KeysElsewhere = { refuseIfMade: async () => {} }
 
 /**
- * The secret keys of the service: the first makes, all verify.
+ * The secret keys of the service: the first makes; all verify, until their time is over; all open what is sealed.
  *
- * They are never used as they are; {@link KeyRing.for} derives a key for each purpose (HKDF-SHA-256, RFC 5869).
+ * They are never used as they are; HKDF-SHA-256 (RFC 5869) derives a key for each purpose. What a purpose gets depends on
+ * what it is for: {@link PurposeKeys} for MACs, {@link SealingKeys} for what the database keeps.
  */
 export class KeyRing {
   readonly #keys: readonly SecretKey[]
+  readonly #now: () => number
+  readonly #elsewhere: KeysElsewhere
 
-  constructor(keys: readonly [SecretKey, ...SecretKey[]]) {
+  constructor(keys: readonly [SecretKey, ...SecretKey[]], now: () => number = Date.now, elsewhere = NO_OTHERS) {
     this.#keys = keys
+    this.#now = now
+    this.#elsewhere = elsewhere
   }
 
   /**
-   * @param text `id:base64 of 32 bytes`, several by commas
+   * @param text see `parseSecretKeys`
+   * @param now the clock by which keys retire, in milliseconds
    * @throws Error that says what was needed, without showing the text
    */
-  static parse(this: void, text: string): KeyRing {
-    const keys = text.split(',').map(part => parseKey(part.trim()))
-    if (new Set(keys.map(({ id }) => id)).size < keys.length) throw new Error('keys of different ids')
-    return new KeyRing(keys as [SecretKey, ...SecretKey[]])
+  static parse(this: void, text: string, now?: () => number): KeyRing {
+    return new KeyRing(parseSecretKeys(text), now)
   }
 
   /** A new random key named `id`, in the form that {@link parse} reads. */
   static generate(this: void, id: string): string {
-    return `${id}:${randomBytes(KEY_BYTES).toString('base64')}`
+    return secretKeyText(id, randomBytes(KEY_BYTES))
   }
 
-  /** @param purpose one name for each use, so that a key of one use is worthless to another */
+  /** The same keys beside those of other processes. */
+  beside(elsewhere: KeysElsewhere): KeyRing {
+    return new KeyRing(this.#keys as [SecretKey, ...SecretKey[]], this.#now, elsewhere)
+  }
+
+  /** Keys for MACs. @param purpose one name for each use, so that a key of one use is worthless to another */
   for(purpose: string): PurposeKeys {
-    const derived = this.#keys.map(({ id, key }) => ({ id, key: derive(key, purpose) }))
-    return new PurposeKeys(derived)
+    const derived = this.#keys.map(({ id, key, retiredFrom }) => ({ id, retiredFrom, key: derive(key, purpose) }))
+    return new PurposeKeys(derived, this.#now, this.#elsewhere)
+  }
+
+  /** Keys that seal what lies in the database. */
+  get sealing(): SealingKeys {
+    return new SealingKeys(this.#keys.map(({ id, key }) => ({ id, key: derive(key, 'sealing') })))
+  }
+
+  /** What tells one key of an id from another, and tells nothing of the key. */
+  checkKeyOf(id: string): Buffer {
+    return derive(this.#find(id).key, 'check').export()
+  }
+
+  /** The pepper that was derived from a key before peppers were keys of their own. */
+  derivedPepperOf(id: string): Buffer {
+    return derive(this.#find(id).key, 'pepper').export()
   }
 
   get ids(): string[] {
     return this.#keys.map(({ id }) => id)
   }
+
+  /** From when the key of that id is retired, in milliseconds since 1970; undefined for one that is not. */
+  retiredFrom(id: string): number | undefined {
+    return this.#find(id).retiredFrom
+  }
+
+  /** Whether MACs of the key of that id are accepted at this moment. */
+  accepts(id: string): boolean {
+    return this.ids.includes(id) && this.#now() < (this.#find(id).retiredFrom ?? Infinity)
+  }
+
+  #find(id: string): SecretKey {
+    const found = this.#keys.find(key => key.id === id)
+    if (!found) throw new Error(`The secret key ${id} is not configured`)
+    return found
+  }
 }
 
-/** The keys of one purpose, one derived from each secret key. */
+/** The keys of one purpose that MACs are made and verified with, one derived from each secret key. */
 export class PurposeKeys {
-  readonly #byId: ReadonlyMap<string, NamedKey>
+  readonly #byId: ReadonlyMap<string, NamedKey & { retiredFrom: number | undefined }>
+  readonly #now: () => number
+  readonly #elsewhere: KeysElsewhere
   /** The key that makes. */
+  readonly current: NamedKey
+
+  constructor(
+    keys: readonly (NamedKey & { retiredFrom: number | undefined })[],
+    now: () => number,
+    elsewhere: KeysElsewhere,
+  ) {
+    this.#byId = new Map(keys.map(key => [key.id, key]))
+    this.#now = now
+    this.#elsewhere = elsewhere
+    this.current = keys[0]!
+  }
+
+  /** All of them, retired ones too, the one that makes first. */
+  get all(): readonly NamedKey[] {
+    return [...this.#byId.values()]
+  }
+
+  /**
+   * The key of that id; undefined for one that is retired by now, and for one that nobody makes with.
+   * @throws UnavailableError for one that only other processes have
+   */
+  async byId(id: string): Promise<KeyObject | undefined> {
+    const found = this.#byId.get(id)
+    if (!found) await this.#elsewhere.refuseIfMade(id)
+    return found && (found.retiredFrom === undefined || this.#now() < found.retiredFrom) ? found.key : undefined
+  }
+}
+
+/** The keys that seal. Retired ones open, so that what they have sealed can be sealed anew. */
+export class SealingKeys {
+  readonly #byId: ReadonlyMap<string, NamedKey>
+  /** The key that seals. */
   readonly current: NamedKey
 
   constructor(keys: readonly NamedKey[]) {
@@ -74,18 +153,3 @@ export class PurposeKeys {
 
 const derive = (key: Buffer, purpose: string): KeyObject =>
   createSecretKey(Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `auth/${purpose}/v1`, KEY_BYTES)))
-
-function parseKey(text: string): SecretKey {
-  const colon = text.indexOf(':')
-  const [id, encoded] = [text.slice(0, colon), text.slice(colon + 1)]
-  if (colon < 1 || !ID.test(id))
-    throw new Error('id:base64 of 32 bytes, where the id is 1 to 16 letters and digits; several by commas')
-  const key = Buffer.from(encoded, 'base64')
-  const isBase64 = /^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded)
-  if (!isBase64 || key.length !== KEY_BYTES)
-    throw new Error(
-      `32 bytes in base64 behind "${id}:" (found ${isBase64 ? `${key.length} bytes` : 'something else than base64'}); ` +
-        'openssl rand -base64 32 makes them',
-    )
-  return { id, key }
-}

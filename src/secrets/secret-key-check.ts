@@ -1,79 +1,165 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
 import { OperatorError } from '../operator-error.ts'
-import { type Database, type DatabaseTransaction, inTransaction } from '../storage/database.ts'
+import { type Database, type DatabaseTransaction, inTransaction, type Queryable } from '../storage/database.ts'
 import type { KeyRing } from './key-ring.ts'
+import {
+  forgetSecretKey,
+  type KnownSecretKey,
+  knownSecretKeys,
+  lockSecretKeys,
+  noteMaking,
+  noteSecretKey,
+} from './secret-key-store.ts'
 
-declare module '../storage/database.ts' {
-  interface Tables {
-    secret_key: { id: string; check_value: Uint8Array }
-  }
+/** Something that is worth nothing without the secret key it was made with. */
+export type SecretKeyUse = {
+  /** In the plural, as in "12 signing keys". */
+  readonly what: string
+  /** How many rows need the key of that id. */
+  count(db: Queryable, keyId: string): Promise<number>
+  /** Whether clients hold it as a MAC, which nobody can make anew for them: it ends when the key is retired. */
+  readonly endsWithKey: boolean
 }
 
-/** Something in the database that only the key it was made with can open. */
-export type SecretKeyUse = {
-  /** In the plural, as in "12 passwords". */
-  readonly what: string
-  count(transaction: DatabaseTransaction, keyId: string): Promise<number>
+/** Something in the database that is sealed, and can be sealed anew. */
+export type SealedStore = {
+  /** Seals with the current key whatever another one has sealed. Inside a transaction. */
+  reseal(transaction: DatabaseTransaction, keys: KeyRing): Promise<void>
+}
+
+export type SecretKeyCheck = {
+  keys: KeyRing
+  uses: readonly SecretKeyUse[]
+  /** Whether other processes can be using the same database. */
+  isShared: boolean
 }
 
 /**
- * Stops the start when a secret key is not the one that this database was used with, or one that is still needed is
- * missing: before anybody is told that their password is wrong.
+ * Checks the secret keys against the database.
+ *
+ * Stops the start when a key is not the one that this database was used with, when one that is still needed is missing,
+ * and when the first one would make what other processes could not verify: before anybody is told that their password
+ * is wrong or their session gone.
  *
  * @throws OperatorError
  */
-export async function checkSecretKeys(database: Database, keys: KeyRing, uses: SecretKeyUse[]): Promise<void> {
+export async function checkSecretKeys(database: Database, check: SecretKeyCheck): Promise<void> {
   await inTransaction(database, async transaction => {
-    await sql`lock table secret_key in exclusive mode`.execute(transaction)
-    const seen = await transaction.selectFrom('secret_key').select(['id', 'check_value']).execute()
-    for (const { id, check_value } of seen)
-      if (keys.ids.includes(id)) refuseAnotherKey(keys, id, check_value)
-      else await forgetUnlessNeeded(transaction, keys, id, uses)
-    const unseen = keys.ids.filter(id => !seen.some(row => row.id === id))
-    for (const id of unseen)
-      await transaction
-        .insertInto('secret_key')
-        .values({ id, check_value: checkValueOf(keys, id) })
-        .execute()
+    await lockSecretKeys(transaction)
+    const known = await refuseUnfit(transaction, check)
+    if (known.length === 0) await noteSecretKeys(transaction, check.keys) // the database is theirs from now on
   })
 }
 
-/** Whether this database was ever used with a secret key. */
-export async function hasSeenSecretKeys(database: Database): Promise<boolean> {
-  const seen = await database.selectFrom('secret_key').select('id').limit(1).execute()
-  return seen.length > 0
+/**
+ * What a process does that serves: it checks the secret keys, notes them for other processes, forgets what is left out,
+ * and seals with the first whatever another one has sealed. It can be repeated, and the process that starts last decides.
+ * A command does not: it may be run with settings of before.
+ *
+ * @throws OperatorError as {@link checkSecretKeys} does
+ */
+export async function takeUpSecretKeys(
+  database: Database,
+  check: SecretKeyCheck,
+  stores: readonly SealedStore[],
+): Promise<void> {
+  const { keys } = check
+  await inTransaction(database, async transaction => {
+    await lockSecretKeys(transaction)
+    const known = await refuseUnfit(transaction, check)
+    for (const { id } of known) if (!keys.ids.includes(id)) await forgetSecretKey(transaction, id)
+    await noteSecretKeys(transaction, keys)
+    await noteMaking(transaction, namedCheck(keys, keys.ids[0]!))
+    for (const store of stores) await store.reseal(transaction, keys)
+  })
 }
 
-function refuseAnotherKey(keys: KeyRing, id: string, expected: Uint8Array): void {
-  if (checkValueOf(keys, id).equals(expected)) return
+/** Notes that this process makes with the first key. Every minute; see `MADE_RECENTLY`. */
+export async function noteMakingKey(database: Database, keys: KeyRing): Promise<void> {
+  await noteMaking(database, namedCheck(keys, keys.ids[0]!))
+}
+
+async function noteSecretKeys(transaction: DatabaseTransaction, keys: KeyRing): Promise<void> {
+  for (const id of keys.ids)
+    await noteSecretKey(transaction, { ...namedCheck(keys, id), retiredFrom: keys.retiredFrom(id) })
+}
+
+/** @returns what the database knows, when these keys fit it */
+async function refuseUnfit(
+  transaction: DatabaseTransaction,
+  { keys, uses, isShared }: SecretKeyCheck,
+): Promise<KnownSecretKey[]> {
+  const known = await knownSecretKeys(transaction)
+  for (const key of known) if (keys.ids.includes(key.id)) refuseAnotherKey(keys, key)
+  if (isShared) refuseUnacceptedFirst(keys, known)
+  for (const key of known)
+    if (!keys.ids.includes(key.id)) {
+      if (isShared) refuseWhileMaking(keys, key)
+      await refuseWhileNeeded(transaction, keys, key, uses)
+    }
+  return known
+}
+
+function refuseAnotherKey(keys: KeyRing, { id, checkValue }: KnownSecretKey): void {
+  if (namedCheck(keys, id).checkValue.equals(checkValue)) return
   throw new OperatorError({
     needed: `the secret key "${id}" that this database was used with`,
     found: `another key of the same id in AUTH_SECRET_KEY`,
-    remedy: `set AUTH_SECRET_KEY to the key of before; to change it, put a new one with an id of its own in front`,
+    remedy: `set AUTH_SECRET_KEY to the key of before; to change it, put a new one with an id of its own behind it`,
   })
 }
 
-async function forgetUnlessNeeded(
+// A key that this database has never seen is a key that no other process accepts yet.
+function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]): void {
+  const [first] = keys.ids
+  if (known.length === 0 || known.some(({ id }) => id === first)) return
+  const before = known.findLast(({ madeAt }) => madeAt)?.id ?? known.at(-1)!.id
+  throw new OperatorError({
+    needed: `a first secret key that every process on this database accepts already`,
+    found: `"${first}", which this database has never seen, where "${before}" was used before`,
+    remedy:
+      `start every process with the new key behind the old one first, AUTH_SECRET_KEY=${before}:…,${first}:…, ` +
+      `and then with the new one in front, AUTH_SECRET_KEY=${first}:…,${before}:…`,
+  })
+}
+
+function refuseWhileMaking(keys: KeyRing, { id, isMaking, madeAt }: KnownSecretKey): void {
+  if (!isMaking) return
+  throw new OperatorError({
+    needed: `the secret key "${id}", which a process on this database made with at ${madeAt!.toISOString()}`,
+    found: `AUTH_SECRET_KEY with ${listOf(keys)} only`,
+    remedy:
+      `start every process with AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:… before one leaves "${id}" out; ` +
+      'three minutes after the last one was stopped that made with it, it can be left out',
+  })
+}
+
+async function refuseWhileNeeded(
   transaction: DatabaseTransaction,
   keys: KeyRing,
-  id: string,
-  uses: SecretKeyUse[],
+  { id, retiredAt, isRetired }: KnownSecretKey,
+  uses: readonly SecretKeyUse[],
 ): Promise<void> {
   const needs: string[] = []
-  for (const { what, count } of uses) {
+  for (const { what, count, endsWithKey } of uses) {
+    if (endsWithKey && isRetired) continue
     const number = await count(transaction, id)
     if (number > 0) needs.push(`${number} ${what}`)
   }
-  if (needs.length > 0)
-    throw new OperatorError({
-      needed: `the secret key "${id}", which ${needs.join(', ')} of this database were made with`,
-      found: `AUTH_SECRET_KEY with ${keys.ids.map(each => `"${each}"`).join(', ')} only`,
-      remedy: `add the key behind the new one: AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:…`,
-    })
-  await transaction.deleteFrom('secret_key').where('id', '=', id).execute()
+  if (needs.length === 0) return
+  throw new OperatorError({
+    needed: `the secret key "${id}", which ${needs.join(', ')} of this database still need`,
+    found: `AUTH_SECRET_KEY with ${listOf(keys)} only`,
+    remedy:
+      `add the key behind the first one, AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:…` +
+      (retiredAt ? `, until ${retiredAt.toISOString()}` : `, or ${id}:…:retired to end what clients hold of it`) +
+      '; auth-service secrets status says when it can be left out',
+  })
 }
 
-function checkValueOf(keys: KeyRing, id: string): Buffer {
-  return createHash('sha256').update(keys.for('check').byId(id)!.export()).digest()
-}
+const listOf = (keys: KeyRing) => keys.ids.map(each => `"${each}"`).join(', ')
+
+const namedCheck = (keys: KeyRing, id: string) => ({
+  id,
+  checkValue: createHash('sha256').update(keys.checkKeyOf(id)).digest(),
+})

@@ -23,9 +23,9 @@ export class RefreshTokens {
     return this.#secret.make(payload)
   }
 
-  /** What a genuine token says; undefined for a garbled or forged one. */
-  open(token: string): RefreshTokenContent | undefined {
-    const payload = this.#secret.open(token)
+  /** What a genuine token says; undefined for a garbled or forged one. @throws as `BearerSecret.open` does */
+  async open(token: string): Promise<RefreshTokenContent | undefined> {
+    const payload = await this.#secret.open(token)
     if (!payload) return undefined
     const sessionId = uuidOf(payload.subarray(0, GENERATION_OFFSET))
     return { sessionId, generation: payload.readUInt32BE(GENERATION_OFFSET) }

@@ -83,8 +83,9 @@ export class Sessions {
    * @param network where the request comes from; see `networkOf`
    */
   async exchange(refreshToken: string, network: string): Promise<Exchange> {
-    const content = this.#tokens.open(refreshToken)
+    const content = await this.#tokens.open(refreshToken)
     if (!content) return this.#counted('malformed', { refused: 'malformed' })
+    this.#options.accessTokens.ensureSigning() // before the token is traded in
     const rotation = await this.#batches.rotate({ ...content, network })
     if (!rotation) return this.#counted('expired', { refused: 'expired' }) // deleted, long after its end
     const { verdict, sessionId, generation, accountId, authenticatedAt, amr } = rotation
@@ -107,7 +108,8 @@ export class Sessions {
    * @returns whether it was genuine
    */
   async revoke(token: string, network: string): Promise<boolean> {
-    const sessionId = this.#tokens.open(token)?.sessionId ?? (await this.#options.accessTokens.verify(token))?.sessionId
+    const sessionId =
+      (await this.#tokens.open(token))?.sessionId ?? (await this.#options.accessTokens.verify(token))?.sessionId
     if (sessionId === undefined) return false
     await endSession(this.#options.database, sessionId, network)
     return true

@@ -1,6 +1,6 @@
 import { errorCode } from './database.ts'
 
-/** The database cannot do it at the moment; trying again can help. */
+/** The database, or a key, is not to be had at the moment; trying again can help. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError'
 }

@@ -40,9 +40,15 @@ export class AccessTokens {
     return this.#options.ttl
   }
 
+  /** Throws what {@link issue} would, for whoever has something to do first. @throws UnavailableError */
+  ensureSigning(): void {
+    void this.#options.keys.current
+  }
+
   /**
    * A signed token. Synchronous on purpose: signing takes microseconds, while a place in the thread pool, which
    * password hashing shares, can take long.
+   * @throws UnavailableError while nothing can be signed
    */
   issue({ accountId, sessionId, authenticatedAt, amr }: AccessTokenSubject): string {
     const { keys, issuer, audience, clientId, ttl, now } = this.#options

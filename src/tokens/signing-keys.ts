@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, type JWK } from 'jose'
 import { recordEvent } from '../audit/audit-store.ts'
-import type { PurposeKeys } from '../secrets/key-ring.ts'
+import type { SealingKeys } from '../secrets/key-ring.ts'
+import { KeysUnavailableError } from '../secrets/keys-unavailable.ts'
 import { seal, unseal } from '../secrets/sealing.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from '../storage/database.ts'
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './signing-algorithms.ts'
@@ -19,13 +20,21 @@ import {
 
 const ROTATED_AFTER = 90 * 86_400 // seconds
 
+/** So long a process goes on signing without having seen that its key has not been dropped. */
+const LONGEST_UNSEEN = 5 * 60_000 // milliseconds
+
 export type SigningKeysOptions = {
+  /** Where keys are changed. */
   database: Database
+  /** Where they are loaded from: not to wait behind what changes them, or any other background work. As above by default. */
+  loadingDatabase?: Database
   /** What private keys are sealed with in the database. */
-  sealing: PurposeKeys
+  sealing: SealingKeys
   algorithm: SigningAlgorithm
   /** Seconds; a key stays as long as what it signed. */
   accessTokenTtl: number
+  /** Milliseconds on a clock that nobody sets. */
+  elapsed?: () => number
 }
 
 export type CurrentSigningKey = { id: string; algorithm: SigningAlgorithm; privateKey: KeyObject }
@@ -38,12 +47,18 @@ export type CurrentSigningKey = { id: string; algorithm: SigningAlgorithm; priva
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions
-  #current!: CurrentSigningKey
+  readonly #elapsed: () => number
+  #current: CurrentSigningKey | undefined
+  /** When the database was asked that told last, with nothing amiss, that the current key signs. */
+  #seenAt = -Infinity
+  #loads = 0
+  #lastLoaded = 0
   #published: readonly JWK[] = []
   #verification = createLocalJWKSet({ keys: [] })
 
   private constructor(options: SigningKeysOptions) {
     this.#options = options
+    this.#elapsed = options.elapsed ?? (() => performance.now())
   }
 
   /** Makes the first keys where there are none, and loads them. */
@@ -53,9 +68,16 @@ export class SigningKeys {
     return keys
   }
 
-  /** The key that signs now. */
+  /**
+   * The key that signs now.
+   * @throws KeysUnavailableError when there is none: it was dropped and the next one could not be loaded, or for five minutes
+   *   nothing could be, so that it may have been dropped
+   */
   get current(): CurrentSigningKey {
-    return this.#current
+    if (this.#current && this.#elapsed() - this.#seenAt <= LONGEST_UNSEEN) return this.#current
+    throw new KeysUnavailableError(
+      'the keys that sign access tokens could not be loaded, and the one of before may be dropped',
+    )
   }
 
   /** What verifiers need, as a JWK Set (RFC 7517 section 5): public members only. */
@@ -73,16 +95,19 @@ export class SigningKeys {
     return [...new Set(this.#published.map(({ alg }) => alg as string))]
   }
 
-  /** Rotates when it is time, drops what nobody needs any more, and loads what other processes did. Every minute. */
+  /** Rotates when it is time, drops what nobody needs any more, and loads what holds from then on. Every minute. */
   async maintain(): Promise<void> {
+    await this.#maintain()
+    await this.load()
+  }
+
+  async #maintain(): Promise<void> {
     await inTransaction(this.#options.database, async transaction => {
       await lockSigningKeys(transaction)
       await this.#ensureKeys(transaction)
       await this.#rotateWhenDue(transaction)
       await deleteOutlivedSigningKeys(transaction, this.#options.accessTokenTtl)
-      await this.#reseal(transaction)
     })
-    await this.#load()
   }
 
   /**
@@ -101,7 +126,7 @@ export class SigningKeys {
       await recordEvent(transaction, type, { reason: 'command', operator })
       await this.#generate(transaction)
     })
-    await this.#load()
+    await this.load()
   }
 
   async #ensureKeys(transaction: DatabaseTransaction): Promise<[next: StoredSigningKey, current: StoredSigningKey]> {
@@ -141,30 +166,45 @@ export class SigningKeys {
     await insertSigningKey(transaction, { id, algorithm, publicJwk, sealedPrivateKey: sealed, sealedWith }, signsNow)
   }
 
-  async #reseal(transaction: DatabaseTransaction): Promise<void> {
-    const { sealing } = this.#options
-    for (const key of await allSigningKeys(transaction)) {
-      if (key.sealedWith === sealing.current.id) continue
-      const { sealed, sealedWith } = seal(sealing, labelOf(key.id), this.#unseal(key))
-      await resealSigningKey(transaction, key.id, sealed, sealedWith)
-    }
-  }
-
-  async #load(): Promise<void> {
-    const keys = await allSigningKeys(this.#options.database)
-    const current = keys.find(({ role }) => role === 'current')
-    if (!current) throw new Error('No signing key is current')
-    if (this.#current?.id !== current.id) {
-      const privateKey = createPrivateKey({ key: this.#unseal(current), format: 'der', type: 'pkcs8' })
-      this.#current = { id: current.id, algorithm: current.algorithm, privateKey }
-    }
+  /**
+   * Loads what any process has done to the keys: a dropped one signs no more after this. Every twenty seconds, and
+   * whatever becomes of {@link maintain}.
+   * @throws KeysUnavailableError when the key that signs is sealed with a secret key that is not configured here
+   */
+  async load(): Promise<void> {
+    const began = this.#elapsed()
+    const load = ++this.#loads
+    const keys = await allSigningKeys(this.#options.loadingDatabase ?? this.#options.database)
+    if (load < this.#lastLoaded) return // one that began later has told already
+    this.#lastLoaded = load
     this.#published = keys.map(({ publicJwk }) => publicJwk)
     this.#verification = createLocalJWKSet({ keys: [...this.#published] })
+    if (!keys.some(({ id }) => id === this.#current?.id)) this.#current = undefined
+    const current = keys.find(({ role }) => role === 'current')
+    if (!current) throw new Error('No signing key is current')
+    if (this.#current?.id !== current.id) this.#current = this.#opened(current)
+    this.#seenAt = began
   }
 
-  #unseal({ id, sealedPrivateKey, sealedWith }: StoredSigningKey): Buffer {
-    return unseal(this.#options.sealing, labelOf(id), { sealed: Buffer.from(sealedPrivateKey), sealedWith })
+  #opened({ id, algorithm, ...sealed }: StoredSigningKey): CurrentSigningKey {
+    const pkcs8 = unsealSigningKey(this.#options.sealing, { id, ...sealed })
+    return { id, algorithm, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) }
   }
 }
+
+/** Seals with the current key whatever signing key another one has sealed. Inside a transaction. */
+export async function resealSigningKeys(transaction: DatabaseTransaction, sealing: SealingKeys): Promise<void> {
+  await lockSigningKeys(transaction)
+  for (const key of await allSigningKeys(transaction)) {
+    if (key.sealedWith === sealing.current.id) continue
+    const { sealed, sealedWith } = seal(sealing, labelOf(key.id), unsealSigningKey(sealing, key))
+    await resealSigningKey(transaction, key.id, sealed, sealedWith)
+  }
+}
+
+type SealedSigningKey = Pick<StoredSigningKey, 'id' | 'sealedPrivateKey' | 'sealedWith'>
+
+const unsealSigningKey = (sealing: SealingKeys, { id, sealedPrivateKey, sealedWith }: SealedSigningKey): Buffer =>
+  unseal(sealing, labelOf(id), { sealed: Buffer.from(sealedPrivateKey), sealedWith })
 
 const labelOf = (id: string) => `signing key ${id}`

@@ -6,6 +6,7 @@ import type { Turn } from '../../src/passwords/hashing-lanes.ts'
 import { createPasswordHasher } from '../../src/passwords/password-hasher.ts'
 import { normalizePassword } from '../../src/passwords/password-policy.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { Peppers } from '../../src/secrets/peppers.ts'
 import { DATABASES } from '../support/database.ts'
 import {
   confirmedAccount,
@@ -32,7 +33,7 @@ for (const kind of DATABASES)
       const account = await confirmedAccount(service)
       const stored = () =>
         database.selectFrom('account').select('password_phc').where('id', '=', account.id).executeTakeFirstOrThrow()
-      const peppers = KeyRing.parse(await secretKeyOf(service)).for('pepper')
+      const peppers = await Peppers.open(database, KeyRing.parse(await secretKeyOf(service)))
       const { hash } = createPasswordHasher({ peppers, parameters: WEAKER })
       const weaker = await hash(AT_ONCE, normalizePassword(PASSWORD)!)
       await database.updateTable('account').set({ password_phc: weaker.phc }).where('id', '=', account.id).execute()

@@ -29,7 +29,8 @@ for (const kind of DATABASES) {
     const fiftyTimes = (ask: (index: number) => Promise<Answer>) =>
       Promise.all(Array.from({ length: CLIENTS }, (_, index) => ask(index)))
     const confirm = (json: object) => send(`${service.url}/v1/confirmations`, { json })
-    const generationOf = (refreshToken: string) => makersOf(service).refreshTokens.open(refreshToken)!.generation
+    const generationOf = async (refreshToken: string) =>
+      (await makersOf(service).refreshTokens.open(refreshToken))!.generation
 
     test('[R42] [R89] CVE-2026-53517 (better-auth), CVE-2026-1035 (Keycloak): a refresh token raced by 50 clients has one successor', async () => {
       const token = await signIn(service, await confirmedAtOnce(service))
@@ -38,7 +39,7 @@ for (const kind of DATABASES) {
       const successors = new Set<string>(answers.map(({ body }) => body.refresh_token))
       assert.equal(successors.size, 1)
       const [successor] = successors
-      assert.equal(generationOf(successor!), generationOf(token) + 1)
+      assert.equal(await generationOf(successor!), (await generationOf(token)) + 1)
       assert.equal((await exchange(service, successor!)).status, 200, 'every client holds a good token')
     })
 

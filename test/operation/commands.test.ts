@@ -16,7 +16,15 @@ async function run(env: Record<string, string>, ...args: string[]): Promise<stri
 describe('the command line', () => {
   test('--help lists every command and every setting', async () => {
     const help = await run({}, '--help')
-    for (const word of ['serve', 'migrate', 'keys list', 'keys rotate', '--version', ...Object.keys(SETTINGS)])
+    for (const word of [
+      'serve',
+      'migrate',
+      'keys list',
+      'keys rotate',
+      'secrets status',
+      '--version',
+      ...Object.keys(SETTINGS),
+    ])
       assert.ok(help.includes(word), word)
   })
 

@@ -104,8 +104,8 @@ describe('what the operator sees', () => {
     const ready = async () => (await send(`${service.url}/readyz`)).body
     while ((await ready()).mail === 'unknown') {} // the mail server is asked in the background
     const { dependencies, ...rest } = await ready()
-    assert.deepEqual(rest, { status: 'ok', database: 'ok', queue: 'ok', mail: 'ok' })
-    assert.deepEqual(Object.keys(dependencies), ['database', 'queue'])
+    assert.deepEqual(rest, { status: 'ok', database: 'ok', queue: 'ok', keys: 'ok', mail: 'ok' })
+    assert.deepEqual(Object.keys(dependencies), ['database', 'queue', 'keys'])
     for (const { state, checked_seconds_ago, ok_seconds_ago } of Object.values<Record<string, unknown>>(dependencies))
       assert.deepEqual([state, ok_seconds_ago], ['ok', checked_seconds_ago])
   })

@@ -128,7 +128,9 @@ describe('the start is refused with one clear message', () => {
     await first.started()
     await first.kill('SIGTERM')
     await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY }, [/secret key "k1"/, /another key of the same id/])
-    await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY.replace('k1', 'k2') }, [/secret key "k1"/, /signing keys/])
+    await assertRefused({ ...env, AUTH_SECRET_KEY: OTHER_KEY.replace('k1', 'k2') }, [
+      /"k2", which this database has never seen, where "k1" was used/,
+    ])
   })
 
   test('when the secret key of a data directory is gone, and no other is made in its place [R62]', async () => {

@@ -135,10 +135,10 @@ test('a hash made after a key was put in front is of that key', async () => {
   assert.deepEqual(await verify(password('open sesame'), { ...record, pepper: '1' }), NO_MATCH)
 })
 
-test('a record whose key is no longer configured is a fault that names the key, not a wrong password', async () => {
+test('a record whose pepper does not exist is a fault that names it, not a wrong password', async () => {
   const record = await hasherWith({ peppers: ring('1') }).hash(password('open sesame'))
   const { verify } = hasherWith({ peppers: ring('2') })
-  await assert.rejects(verify(password('open sesame'), record), /secret key "1".*AUTH_SECRET_KEY/s)
+  await assert.rejects(verify(password('open sesame'), record), /pepper "1"/)
 })
 
 test('a record of lower parameters is outdated, one of the same or higher ones is not [R29]', async () => {
@@ -186,7 +186,7 @@ test('a record that argon2id did not make is a fault, and the fault does not sho
   }
 })
 
-test('a pepper of another length than 32 bytes is refused before anything is hashed with it', () => {
+test('a pepper of another length than 32 bytes is refused before anything is hashed with it', async () => {
   const peppers = { current: { id: '1', key: createSecretKey(Buffer.alloc(16)) }, byId: () => undefined }
-  assert.throws(() => createPasswordHasher({ peppers, parameters: CHEAP }), /32 bytes/)
+  await assert.rejects(hasherWith({ peppers }).hash(password('open sesame')), /32 bytes/)
 })

@@ -37,7 +37,7 @@ describe('when another transaction has locked the row of a session', () => {
 
   async function newSessions() {
     const tokens = await seedSessions({ databaseUrl: service.databaseUrl! }, SESSIONS)
-    return tokens.map(token => ({ id: refreshTokens.open(token)!.sessionId, token }))
+    return Promise.all(tokens.map(async token => ({ id: (await refreshTokens.open(token))!.sessionId, token })))
   }
 
   test('all others are answered meanwhile, and its own tokens get 503 and are good afterwards', async () => {

@@ -119,14 +119,7 @@ export const PACKAGES: Record<string, { home: string[]; typesAnywhere?: true }> 
   fastify: { home: ['http/**', 'pages/**', 'reference/**', '*/routes.ts', 'sessions/oauth-error.ts'] },
   jose: { home: ['tokens/**'] },
   kysely: {
-    home: [
-      'storage/**',
-      '**/*-store.ts',
-      'sessions/rotate.ts',
-      'secrets/secret-key-check.ts',
-      'service.ts',
-      'open-storage.ts',
-    ],
+    home: ['storage/**', '**/*-store.ts', 'sessions/rotate.ts', 'service.ts', 'open-storage.ts'],
   },
   mailparser: { home: ['embedded/**'] },
   nodemailer: { home: ['email/**'] },

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { decodeProtectedHeader } from 'jose'
-import { sql } from 'kysely'
+import { type KyselyPlugin, sql } from 'kysely'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
-import type { Database } from '../../src/storage/database.ts'
+import { type Database, inTransaction } from '../../src/storage/database.ts'
+import { UnavailableError } from '../../src/storage/unavailable.ts'
 import { AccessTokens } from '../../src/tokens/access-token.ts'
 import type { SigningAlgorithm } from '../../src/tokens/signing-algorithms.ts'
 import { countSigningKeysSealedWith } from '../../src/tokens/signing-key-store.ts'
-import { SigningKeys } from '../../src/tokens/signing-keys.ts'
+import { resealSigningKeys, SigningKeys } from '../../src/tokens/signing-keys.ts'
 import { DATABASES, freezeClock, type OpenedDatabase, openTestDatabase } from '../support/database.ts'
 
 const MINUTE = 60
@@ -32,10 +33,13 @@ for (const kind of DATABASES) {
 
     const at = (seconds: number) => freezeClock(database, new Date(START + seconds * 1_000).toISOString())
 
+    /** Milliseconds on the clock by which the keys of a process age. */
+    let elapsed = 0
     const open = (algorithm: SigningAlgorithm = 'ES256', secretKeys = key('k1')) =>
       SigningKeys.open({
         database,
-        sealing: KeyRing.parse(secretKeys).for('sealing'),
+        elapsed: () => elapsed,
+        sealing: KeyRing.parse(secretKeys).sealing,
         algorithm,
         accessTokenTtl: 5 * MINUTE,
       })
@@ -218,12 +222,88 @@ for (const kind of DATABASES) {
     test('a new secret key in front reseals the keys, and the old one can go', async () => {
       const first = await open('ES256', key('k1'))
       assert.equal(await countSigningKeysSealedWith(database, 'k1'), 2)
-      const both = await open('ES256', `${key('k2')},${key('k1')}`)
-      assert.equal(both.current.id, first.current.id)
+      const both = `${key('k2')},${key('k1')}`
+      await inTransaction(database, transaction => resealSigningKeys(transaction, KeyRing.parse(both).sealing))
+      assert.equal((await open('ES256', both)).current.id, first.current.id)
       assert.equal(await countSigningKeysSealedWith(database, 'k1'), 0)
       const alone = await open('ES256', key('k2'))
       assert.equal(alone.current.id, first.current.id)
       await assert.rejects(open('ES256', `k3:${randomBytes(32).toString('base64')}`), /secret key k2/)
     })
+
+    test('a dropped key signs in no process after its next load, also where the next one cannot be opened [R63]', async () => {
+      const follower = await open()
+      const leaked = follower.current.id
+      const both = `${key('k2')},${key('k1')}`
+      await inTransaction(database, transaction => resealSigningKeys(transaction, KeyRing.parse(both).sealing))
+      await (await open('ES256', both)).rotate({ dropCurrent: true })
+      await assert.rejects(follower.load(), UnavailableError, 'the next one is sealed with a key that it lacks')
+      assert.throws(() => follower.current, UnavailableError)
+      assert.throws(() => tokensOf(follower).issue(subject), UnavailableError)
+      assert.ok(!published(follower).includes(leaked))
+    })
+
+    test('a process that could not load keys for five minutes signs no more until it can [R63]', async () => {
+      const keys = await open()
+      const { id } = keys.current
+      await sql`alter table signing_key rename to signing_key_away`.execute(database)
+      try {
+        elapsed += 5 * MINUTE * 1_000
+        await assert.rejects(keys.load())
+        assert.equal(keys.current.id, id)
+        elapsed += 1
+        assert.throws(() => keys.current, UnavailableError)
+      } finally {
+        await sql`alter table signing_key_away rename to signing_key`.execute(database)
+      }
+      await keys.load()
+      assert.equal(keys.current.id, id)
+    })
+
+    test('what a load that hung tells at last does not replace what a later one told', async () => {
+      const [follower, operator] = [await open(), await open()]
+      const hung = Promise.withResolvers<void>()
+      const late = held(database, hung.promise)
+      const slow = await SigningKeys.open({
+        database: late.database,
+        sealing: KeyRing.parse(key('k1')).sealing,
+        algorithm: 'ES256',
+        accessTokenTtl: 300,
+      })
+      late.hold()
+      const first = slow.load()
+      await late.held
+      await operator.rotate({ dropCurrent: true })
+      await slow.load()
+      hung.resolve()
+      await first
+      assert.equal(slow.current.id, operator.current.id)
+      await follower.load()
+      assert.equal(follower.current.id, operator.current.id)
+    })
   })
+}
+
+/** A database whose next result after `hold` comes when it is let go. */
+function held(database: Database, letGo: Promise<void>) {
+  let isHolding = false
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const holding: KyselyPlugin = {
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      if (isHolding) {
+        isHolding = false
+        resolve()
+        await letGo
+      }
+      return result
+    },
+  }
+  return {
+    database: database.withPlugin(holding),
+    held: promise,
+    hold: () => {
+      isHolding = true
+    },
+  }
 }

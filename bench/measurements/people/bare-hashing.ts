@@ -1,11 +1,10 @@
 /** Hashes passwords and does nothing else: what sign-ins could reach if nothing else took time. */
 
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { HashingLanes } from '../../../src/passwords/hashing-lanes.ts'
 import { lowerHashingPriority } from '../../../src/passwords/hashing-priority.ts'
 import { createPasswordHasher } from '../../../src/passwords/password-hasher.ts'
 import { normalizePassword } from '../../../src/passwords/password-policy.ts'
-import { KeyRing } from '../../../src/secrets/key-ring.ts'
 import { answerParent } from '../../../test/measuring/helper-process.ts'
 
 export type HashingQuestion = { /** Seconds. */ duration: number }
@@ -14,7 +13,8 @@ export type HashingAnswer = { /** A second. */ rate: number; lanes: number }
 answerParent<HashingQuestion, HashingAnswer>(async ({ duration }) => {
   const lanes = new HashingLanes()
   await lowerHashingPriority()
-  const hasher = createPasswordHasher({ peppers: KeyRing.parse(KeyRing.generate('1')).for('pepper') })
+  const current = { id: 'pepper', key: createSecretKey(randomBytes(32)) }
+  const hasher = createPasswordHasher({ peppers: { current, byId: () => undefined } })
   const password = normalizePassword(randomBytes(12).toString('hex'))!
   const record = await lanes.run({ network: 'a' }, turn => hasher.hash(turn, password))
   let count = 0

@@ -50,7 +50,7 @@ function sessionsWithoutDatabase(): Pick<Sessions, 'exchange' | 'revoke'> {
   })
   return {
     async exchange(refreshToken) {
-      const content = refreshTokens.open(refreshToken)
+      const content = await refreshTokens.open(refreshToken)
       if (!content) return { refused: 'malformed' }
       const { sessionId, generation } = content
       const subject = { accountId: ACCOUNT, sessionId, authenticatedAt: AUTHENTICATED, amr: ['pwd'] }

@@ -18,9 +18,9 @@ export class LetterTokens {
     return this.#secret.make(uuidBytes(letterId))
   }
 
-  /** The id of the letter that a genuine token is from; undefined for anything else. */
-  open(token: string): string | undefined {
-    const payload = this.#secret.open(token)
+  /** The id of the letter that a genuine token is from; undefined for anything else. @throws as `BearerSecret.open` does */
+  async open(token: string): Promise<string | undefined> {
+    const payload = await this.#secret.open(token)
     return payload && uuidOf(payload)
   }
 }

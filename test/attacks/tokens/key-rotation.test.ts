@@ -27,7 +27,7 @@ for (const kind of DATABASES) {
     const process = () =>
       SigningKeys.open({
         database: opened.database,
-        sealing: KeyRing.parse(SECRET_KEY).for('sealing'),
+        sealing: KeyRing.parse(SECRET_KEY).sealing,
         algorithm: 'ES256',
         accessTokenTtl: TTL,
       })

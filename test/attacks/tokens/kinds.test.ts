@@ -49,8 +49,8 @@ for (const kind of DATABASES) {
         'device link': deviceLinks.make(linkId),
         'device token': devices.make(accountId),
         'account id': accountId,
-        'session id': refreshTokens.open(refreshToken)!.sessionId,
-        'letter id': letterTokens.open(letterToken)!,
+        'session id': (await refreshTokens.open(refreshToken))!.sessionId,
+        'letter id': (await letterTokens.open(letterToken))!,
       }
     }
 

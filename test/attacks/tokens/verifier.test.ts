@@ -22,7 +22,7 @@ describe('the own account', () => {
     const { body } = await exchange(service, await signIn(service, account))
     const keys = await SigningKeys.open({
       database: service.service.database,
-      sealing: keyRingOf(service).for('sealing'),
+      sealing: keyRingOf(service).sealing,
       algorithm: 'ES256',
       accessTokenTtl: 300,
     })

@@ -71,7 +71,7 @@ async function openVerifier() {
 
 async function forgeOn({ database }: OpenedDatabase, origin: string) {
   const open = (algorithm: 'ES256' | 'EdDSA') =>
-    SigningKeys.open({ database, sealing: KeyRing.parse(SECRET_KEY).for('sealing'), algorithm, accessTokenTtl: 300 })
+    SigningKeys.open({ database, sealing: KeyRing.parse(SECRET_KEY).sealing, algorithm, accessTokenTtl: 300 })
   await open('ES256')
   const keys = await open('EdDSA')
   const tokens = new AccessTokens({

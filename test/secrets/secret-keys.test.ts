@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { sql } from 'kysely'
+import { countPasswordsWithPepper } from '../../src/accounts/account-store.ts'
+import { SEALED_STORES, SECRET_KEY_USES } from '../../src/open-storage.ts'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { Peppers } from '../../src/secrets/peppers.ts'
+import { checkSecretKeys, noteMakingKey, takeUpSecretKeys } from '../../src/secrets/secret-key-check.ts'
+import { idsOfMadeKeys } from '../../src/secrets/secret-key-store.ts'
+import { type Database, inTransaction } from '../../src/storage/database.ts'
+import { UnavailableError } from '../../src/storage/unavailable.ts'
+import { SigningKeys } from '../../src/tokens/signing-keys.ts'
+import { DATABASES, freezeClock, type OpenedDatabase, openTestDatabase, shiftClock } from '../support/database.ts'
+
+const MINUTE = 60 // seconds
+const key = (id: string) => `${id}:${Buffer.alloc(32, id).toString('base64')}`
+const ring = (...ids: string[]) => KeyRing.parse(ids.map(id => id.replace(/^\w+/, key)).join(',')) // k1:retired becomes k1:…:retired
+
+for (const kind of DATABASES)
+  describe(`secret keys on ${kind}`, () => {
+    let opened: OpenedDatabase
+    let database: Database
+    before(async () => {
+      opened = await openTestDatabase(kind)
+      database = opened.database
+    })
+    after(() => opened[Symbol.asyncDispose]())
+    beforeEach(async () => {
+      for (const table of ['session', 'account', 'signing_key', 'pepper', 'secret_key'])
+        await sql`delete from ${sql.table(table)}`.execute(database)
+      await shiftClock(database, 0)
+    })
+
+    /** What a start does. */
+    async function start(keys: KeyRing, { isShared = true } = {}) {
+      const check = { keys, uses: SECRET_KEY_USES, isShared }
+      await checkSecretKeys(database, check)
+      await takeUpSecretKeys(database, check, SEALED_STORES)
+      const signing = await SigningKeys.open({
+        database,
+        sealing: keys.sealing,
+        algorithm: 'ES256',
+        accessTokenTtl: 5 * MINUTE,
+      })
+      return { signing, peppers: await Peppers.open(database, keys) }
+    }
+
+    async function insertAccount(pepper: string): Promise<string> {
+      const id = randomUUID()
+      await sql`insert into account (id, email, locale, password_phc, password_pepper, password_version)
+        values (${id}, ${`${id}@example.com`}, 'en', '', ${pepper}, 1)`.execute(database)
+      return id
+    }
+
+    async function insertSession(tokenKey: string): Promise<void> {
+      const account = await insertAccount('none')
+      await sql`insert into session (id, account_id, amr, expires_at, idle_expires_at, token_key)
+        values (${randomUUID()}, ${account}, 'pwd', auth_now() + interval '1 day', auth_now() + interval '1 day',
+          ${tokenKey})`.execute(database)
+    }
+
+    const bytesOf = async (peppers: Peppers, id: string) => (await peppers.byId(id))?.export().toString('hex')
+
+    test('are replaced with nobody entering a password: accept, make, retire, leave out', async () => {
+      const first = await start(ring('k1'))
+      const { id } = first.peppers.current
+      await insertAccount(id)
+      const bytes = await bytesOf(first.peppers, id)
+      for (const step of [
+        ['k1', 'k2'],
+        ['k2', 'k1'],
+        ['k2', 'k1:retired'],
+      ]) {
+        const { peppers, signing } = await start(ring(...step))
+        assert.equal(await bytesOf(peppers, id), bytes)
+        assert.equal(signing.current.id, first.signing.current.id)
+      }
+      await shiftClock(database, 3 * MINUTE)
+      const { peppers, signing } = await start(ring('k2'))
+      assert.equal(await bytesOf(peppers, id), bytes)
+      assert.equal(signing.current.id, first.signing.current.id)
+    })
+
+    test('no key that another process lacks comes first', async () => {
+      await start(ring('k1'))
+      await assert.rejects(start(ring('k2', 'k1')), /never seen.*AUTH_SECRET_KEY=k1:…,k2:….*k2:…,k1:…/s)
+      await start(ring('k2', 'k1'), { isShared: false }) // one process alone
+    })
+
+    test('a key that a process makes with is not left out, until it has stopped for minutes', async () => {
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1'))
+      await shiftClock(database, 10 * MINUTE)
+      await noteMakingKey(database, ring('k1', 'k2')) // one that was overlooked
+      await assert.rejects(start(ring('k2')), /"k1", which a process on this database made with at/)
+      await shiftClock(database, 13 * MINUTE)
+      await start(ring('k2'))
+      await noteMakingKey(database, ring('k1', 'k2'))
+      assert.deepEqual((await idsOfMadeKeys(database)).sort(), ['k1', 'k2'], 'it is known again')
+    })
+
+    test('a key that sessions need is not left out before it is retired, and its time has come', async () => {
+      const at = (time: string) => freezeClock(database, `2030-01-01T${time}Z`)
+      await at('00:00:00')
+      await start(ring('k1', 'k2'))
+      await insertSession('k1')
+      await start(ring('k2', 'k1'))
+      await at('01:00:00')
+      await assert.rejects(start(ring('k2')), /"k1", which 1 sessions .* k1:…:retired/s)
+      await start(ring('k2', 'k1:retired=2030-01-01T02:00:00Z'))
+      await at('01:59:59')
+      await assert.rejects(start(ring('k2')), /until 2030-01-01T02:00:00/)
+      await at('02:00:00')
+      await start(ring('k2'))
+      assert.deepEqual(await idsOfMadeKeys(database), ['k2'])
+    })
+
+    test('a retirement that is taken back is forgotten, and one without a time holds from its first start', async () => {
+      const retiredAt = async () =>
+        (await sql<{ at: Date | null }>`select retired_at as at from secret_key where id = 'k1'`.execute(database))
+          .rows[0]!.at
+      await freezeClock(database, '2030-01-01T00:00:00Z')
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired'))
+      await freezeClock(database, '2030-01-02T00:00:00Z')
+      await start(ring('k2', 'k1:retired'))
+      assert.equal((await retiredAt())?.toISOString(), '2030-01-01T00:00:00.000Z')
+      await start(ring('k2', 'k1'))
+      assert.equal(await retiredAt(), null)
+    })
+
+    test('a key that peppers or signing keys are sealed with is not left out', async () => {
+      await start(ring('k1'))
+      await shiftClock(database, 3 * MINUTE)
+      await inTransaction(database, transaction =>
+        sql`insert into secret_key (id, check_value) values ('k2', ${Buffer.alloc(0)})`.execute(transaction),
+      )
+      await assert.rejects(start(ring('k3')), /never seen/)
+      await assert.rejects(start(ring('k3'), { isShared: false }), /"k1", which 1 peppers, 2 signing keys/)
+    })
+
+    test('another key of the same id is refused', async () => {
+      await start(ring('k1'))
+      const other = KeyRing.parse(`k1:${Buffer.alloc(32, 'other').toString('base64')}`)
+      await assert.rejects(start(other), /another key of the same id/)
+    })
+
+    test('a database of before keeps its passwords: the derived pepper is imported', async () => {
+      await start(ring('k1'))
+      await sql`delete from pepper`.execute(database)
+      await insertAccount('k1')
+      const { peppers } = await start(ring('k1'))
+      assert.equal(peppers.current.id, 'k1', 'which a process of the version before can verify')
+      assert.equal(peppers.current.key.export().toString('hex'), ring('k1').derivedPepperOf('k1').toString('hex'))
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1'))
+      await start(ring('k2', 'k1:retired'))
+      await shiftClock(database, 3 * MINUTE)
+      const without = await start(ring('k2'))
+      assert.equal(await bytesOf(without.peppers, 'k1'), ring('k1').derivedPepperOf('k1').toString('hex'))
+    })
+
+    test('a database of before whose key is missing is refused', async () => {
+      await start(ring('k1'))
+      await sql`delete from pepper`.execute(database)
+      await sql`delete from signing_key`.execute(database)
+      await insertAccount('k1')
+      await assert.rejects(start(ring('k2'), { isShared: false }), /"k1", which 1 passwords/)
+    })
+
+    test('what the version before writes during an upgrade is verified', async () => {
+      const { peppers } = await start(ring('k1'))
+      assert.equal(await bytesOf(peppers, 'k1'), ring('k1').derivedPepperOf('k1').toString('hex'))
+      assert.equal(await bytesOf(peppers, 'k9'), undefined)
+    })
+
+    test('a retired key has no part in new passwords: who has had it may know the pepper', async () => {
+      const { peppers: before } = await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1'))
+      const { peppers } = await start(ring('k2', 'k1:retired'))
+      assert.notEqual(peppers.current.id, before.current.id)
+      assert.equal((await start(ring('k2', 'k1:retired'))).peppers.current.id, peppers.current.id, 'and once only')
+      assert.equal(await bytesOf(before, peppers.current.id), await bytesOf(peppers, peppers.current.id))
+      assert.equal(before.current.id, peppers.current.id, 'other processes follow when they meet it')
+      assert.equal(await countPasswordsWithPepper(database, before.current.id), 0)
+    })
+
+    test('a process that lacks the key of a pepper judges no password at all', async () => {
+      const { peppers } = await start(ring('k1', 'k2'))
+      const { id } = peppers.current
+      const lagging = await Peppers.open(database, ring('k1'))
+      await start(ring('k2', 'k1:retired'))
+      assert.ok(await bytesOf(lagging, id), 'what it has opened stays')
+      await lagging.load()
+      assert.throws(() => lagging.current, UnavailableError)
+      await assert.rejects(lagging.byId('another'), /"k2" is missing in AUTH_SECRET_KEY/)
+      await assert.rejects((await Peppers.open(database, ring('k1'))).byId(id), UnavailableError)
+    })
+
+    test('that start at the same moment make one pepper', async () => {
+      const started = await Promise.all(Array.from({ length: 5 }, () => start(ring('k1'))))
+      assert.equal(new Set(started.map(({ peppers }) => peppers.current.id)).size, 1)
+    })
+  })
