@@ -121,5 +121,6 @@ export class Sessions {
   }
 }
 
+// What is not known to be good is refused, such as a verdict that a newer process has brought to the database.
 const isRefusal = (verdict: Verdict): verdict is 'expired' | 'revoked' | 'reused' =>
-  verdict === 'expired' || verdict === 'revoked' || verdict === 'reused'
+  verdict !== 'current' && verdict !== 'repeated' && verdict !== 'answer_lost'
