@@ -179,7 +179,7 @@ for (const kind of DATABASES)
       assert.equal((await linksTo(service, email)).length, 0)
     })
 
-    test('[R11] opening the link only reads, and the button lets this browser in', async () => {
+    test('[R05] opening the link only reads, and the button lets this browser in', async () => {
       await using service = await startWithClock(kind)
       const { email } = await confirmedAtOnce(service)
       await block(service, email)
