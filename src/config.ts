@@ -17,6 +17,7 @@ import {
   parseUrl,
   SettingFault,
 } from './settings.ts'
+import { parsePostgresUrl } from './storage/postgres-url.ts'
 
 export type Module = 'accounts' | 'confirmation'
 export type Config = ReturnType<typeof readSettings> & {
@@ -91,7 +92,7 @@ function readSettings(read: Read) {
     clientId: read('AUTH_CLIENT_ID', parseVisibleText) ?? 'default',
     audience: read('AUTH_AUDIENCE', parseVisibleText),
     dataDirectory: read('AUTH_DATA_DIR', text => text) ?? './data',
-    databaseUrl: read('AUTH_DATABASE_URL', parseDatabaseUrl),
+    databaseUrl: read('AUTH_DATABASE_URL', parsePostgresUrl),
     smtp: read('AUTH_SMTP_URL', parseSmtpUrl),
     mailFrom: read('AUTH_MAIL_FROM', parseMailbox) ?? parseMailbox('Auth service <no-reply@localhost>'),
     confirmUrl: read('AUTH_CONFIRM_URL', text => parseUrl(text).href),
@@ -190,12 +191,6 @@ function parseModules(text: string): Module[] {
   const modules = parseList(text).map(name => parseChoice(name, ['accounts', 'confirmation']))
   if (modules.length === 0) throw new SettingFault('accounts, confirmation, or both by a comma')
   return modules
-}
-
-function parseDatabaseUrl(text: string): string {
-  if (!/^postgres(ql)?:$/.test(URL.parse(text)?.protocol ?? ''))
-    throw new SettingFault('a PostgreSQL address, such as postgresql://user:password@host:5432/database')
-  return text
 }
 
 function parseVisibleText(text: string): string {

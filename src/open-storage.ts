@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './accounts/account-store.ts'
 import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
+import { MESSAGE_KINDS } from './message-kinds.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
 import { OtherKeys } from './secrets/other-keys.ts'
@@ -84,6 +85,20 @@ export async function openStorage(config: Config, logger: Logger): Promise<Stora
   }
 }
 
+/**
+ * Makes or changes all tables that the service needs, those of the queue included.
+ * @returns names of the migrations that were run
+ * @throws OperatorError
+ */
+export async function migrateStorage(config: Config, logger: Logger): Promise<string[]> {
+  const { createQueue } = await import('./storage/queue.ts')
+  await using storage = await openStorage(config, logger)
+  const queue = createQueue({ backend: storage.queueBackend, kinds: MESSAGE_KINDS, logger, isMigrating: true })
+  await queue.open()
+  await queue.stop(0)
+  return storage.migrations
+}
+
 async function openEmbedded(
   dataDirectory: string,
   opened: AsyncDisposableStack,
@@ -131,7 +146,9 @@ async function checkPostgres(database: Database, url: string): Promise<void> {
       {
         needed,
         found: `${(error as Error).message || (error as NodeJS.ErrnoException).code}`,
-        remedy: 'start the server, or correct the host, user, password or database in AUTH_DATABASE_URL',
+        remedy: isTlsFault(error)
+          ? 'give the server a certificate that can be verified, name its authority by ?sslrootcert=/path in AUTH_DATABASE_URL, or ?sslmode=disable where nobody else is on the network between'
+          : 'start the server, or correct the host, user, password or database in AUTH_DATABASE_URL',
       },
       { cause: error },
     )
@@ -143,6 +160,9 @@ async function checkPostgres(database: Database, url: string): Promise<void> {
       remedy: 'upgrade the server, or set AUTH_DATABASE_URL to a newer one',
     })
 }
+
+const isTlsFault = (error: Error) =>
+  /SSL|TLS|certificate/i.test(`${error.message} ${(error as NodeJS.ErrnoException).code}`)
 
 async function versionOf(database: Database): Promise<number> {
   const { rows } = await sql<{ version: number }>`

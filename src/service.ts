@@ -1,12 +1,10 @@
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
-import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import { accountRoutes } from './accounts/routes.ts'
 import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
 import { countHeldLetters } from './confirmation/letters/held-letter-store.ts'
-import { letterRequested } from './confirmation/messages.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
 import { type Mailer, openMailer } from './email/mailer.ts'
@@ -18,6 +16,7 @@ import { HeldRefusals } from './http/held-refusals.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { LIMIT_PROBLEMS } from './limits/errors.ts'
 import type { Logger } from './log.ts'
+import { MESSAGE_KINDS } from './message-kinds.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type Areas, openAreas } from './open-areas.ts'
 import { openStorage, type Storage } from './open-storage.ts'
@@ -91,11 +90,7 @@ export async function startService(
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)
-  const queue = createQueue({
-    backend: storage.queueBackend,
-    kinds: [accountCreated, letterRequested, signInBlocked],
-    logger,
-  })
+  const queue = createQueue({ backend: storage.queueBackend, kinds: MESSAGE_KINDS, logger })
   opened.defer(() => queue.stop(FINISH_WITHIN))
   const queueIsOpen = queue.open() // while the server is built
   queueIsOpen.catch(() => {}) // whoever waits for it is told

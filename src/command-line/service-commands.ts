@@ -9,13 +9,12 @@ export function serviceCommands(program: Command, { serve, streams }: CommandLin
 
   program
     .command('migrate')
-    .description('bring the database up to date and end')
+    .description('bring the database up to date, the queue included, and end')
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: true }) => {
       const config = readConfig()
-      const { openStorage } = await import('../open-storage.ts')
-      await using storage = await openStorage(config, createLogger(json ? 'warn' : config.logLevel))
-      const { migrations } = storage
+      const { migrateStorage } = await import('../open-storage.ts')
+      const migrations = await migrateStorage(config, createLogger(json ? 'warn' : config.logLevel))
       const text = migrations.length > 0 ? `Ran ${migrations.join(', ')}.` : 'The database is up to date.'
       streams.stdout.write(`${json ? JSON.stringify({ migrations }) : text}\n`)
     })

@@ -3,22 +3,43 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { OperatorError } from '../operator-error.ts'
-import { type Database, type DatabaseTransaction, inTransaction } from './database.ts'
+import { type Database, type DatabaseTransaction, errorCode, inTransaction, type Queryable } from './database.ts'
 
 const DIRECTORY = join(import.meta.dirname, '../../migrations')
 const LOCK = 4_190_552_317 // any constant that nobody else uses in this database
+
+export const INSUFFICIENT_PRIVILEGE = '42501' // SQLSTATE
 
 type Migration = { number: number; name: string; text: string; checksum: string }
 
 /**
  * Brings the schema up to what this program needs, in one transaction under a lock: of several processes that start
- * at once, one migrates and the others wait.
+ * at once, one migrates and the others wait. Where it is current already, no right to change it is needed.
  *
  * @returns the names of the migrations that were run
- * @throws OperatorError when the database is newer than the program, or a migration was edited after it ran
+ * @throws OperatorError when the database is newer than the program, a migration was edited after it ran, or the role may not
+ *   change the schema
  */
 export async function migrate(database: Database): Promise<string[]> {
   const known = await readMigrations()
+  if ((await pendingOn(database, known)).length === 0) return []
+  try {
+    return await run(database, known)
+  } catch (error) {
+    if (errorCode(error) === INSUFFICIENT_PRIVILEGE) throw missingRights(error)
+    throw error
+  }
+}
+
+/** The migrations that have not been run, without any right but to read. */
+async function pendingOn(database: Database, known: Migration[]): Promise<Migration[]> {
+  const { rows } = await sql<{ isThere: boolean }>`select to_regclass('migration') is not null as "isThere"`.execute(
+    database,
+  )
+  return rows[0]!.isThere ? pendingOf(known, database) : known
+}
+
+function run(database: Database, known: Migration[]): Promise<string[]> {
   return inTransaction(database, async transaction => {
     await sql`set local statement_timeout = 0`.execute(transaction) // a migration, and waiting for one, may take long
     await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(transaction)
@@ -29,7 +50,7 @@ export async function migrate(database: Database): Promise<string[]> {
       applied_at timestamptz not null default now()
     )`.execute(transaction)
     const pending = await pendingOf(known, transaction)
-    for (const migration of pending) await run(migration, transaction)
+    for (const migration of pending) await apply(migration, transaction)
     return pending.map(migration => migration.name)
   })
 }
@@ -44,9 +65,9 @@ async function readMigrations(): Promise<Migration[]> {
   )
 }
 
-async function pendingOf(known: Migration[], transaction: DatabaseTransaction): Promise<Migration[]> {
+async function pendingOf(known: Migration[], db: Queryable): Promise<Migration[]> {
   const { rows: applied } = await sql<{ number: number; name: string; checksum: string }>`
-    select number, name, checksum from migration order by number`.execute(transaction)
+    select number, name, checksum from migration order by number`.execute(db)
   for (const row of applied) {
     const migration = known.find(({ number }) => number === row.number)
     if (!migration)
@@ -66,8 +87,21 @@ async function pendingOf(known: Migration[], transaction: DatabaseTransaction): 
 }
 
 // PGlite takes one statement a query; a block that executes the file's text is one, on PostgreSQL too.
-async function run(migration: Migration, transaction: DatabaseTransaction): Promise<void> {
+async function apply(migration: Migration, transaction: DatabaseTransaction): Promise<void> {
   await sql`${sql.raw(`do $block$ begin execute $file$${migration.text}$file$; end $block$`)}`.execute(transaction)
   await sql`insert into migration (number, name, checksum)
     values (${migration.number}, ${migration.name}, ${migration.checksum})`.execute(transaction)
+}
+
+/** What to say when the role of the service may not change the schema, which is not current. */
+export function missingRights(cause: unknown): OperatorError {
+  return new OperatorError(
+    {
+      needed: 'the schema that this version of the service uses, or a role that may change it',
+      found: `an older schema or none, and a role that may not change it (${(cause as Error).message})`,
+      remedy:
+        'run "auth-service migrate" with the owner of the tables in AUTH_DATABASE_URL, then grant what docs/audit.md lists',
+    },
+    { cause },
+  )
 }

@@ -9,7 +9,8 @@ import {
 } from 'pg-boss'
 import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
-import { type DatabaseTransaction, refuseInsideTransaction } from './database.ts'
+import { type DatabaseTransaction, errorCode, refuseInsideTransaction } from './database.ts'
+import { INSUFFICIENT_PRIVILEGE, missingRights } from './migrate.ts'
 import { postgresConnections } from './postgres.ts'
 import { WRITE_PROBE } from './write-probe.ts'
 
@@ -74,10 +75,16 @@ const RETENTION = {
 const LONGEST_QUERY = 10_000 // milliseconds, after which the connection is given up
 
 /** The queue of these kinds of messages. */
-export function createQueue(options: { backend: QueueBackend; kinds: readonly MessageKind[]; logger: Logger }): Queue {
-  const { backend, kinds, logger } = options
+export function createQueue(options: {
+  backend: QueueBackend
+  kinds: readonly MessageKind[]
+  logger: Logger
+  /** Opened to make or upgrade its tables, without limit of time. */
+  isMigrating?: boolean
+}): Queue {
+  const { backend, kinds, logger, isMigrating = false } = options
   const boss = new PgBoss({
-    ...backendOptions(backend),
+    ...backendOptions(backend, isMigrating ? 0 : LONGEST_QUERY),
     useListenNotify: true,
     schedule: false,
     superviseIntervalSeconds: 5,
@@ -89,7 +96,9 @@ export function createQueue(options: { backend: QueueBackend; kinds: readonly Me
 
   let opening: Promise<void> | undefined
   const open = async () => {
-    await boss.start()
+    await boss.start().catch(error => {
+      throw errorCode(error) === INSUFFICIENT_PRIVILEGE ? missingRights(error) : error
+    })
     // Inside a transaction an unknown queue would be looked up outside of it: all are made before anything is sent.
     await boss.createQueue(PARKED)
     for (const { name } of kinds) await ensureQueue(boss, name)
@@ -160,8 +169,8 @@ function isOfLaterVersion(data: unknown, known: number): boolean {
   return Number.isInteger(data.version) && (data.version as number) > known
 }
 
-function backendOptions(backend: QueueBackend) {
-  if ('postgresUrl' in backend) return { ...postgresConnections(backend.postgresUrl, LONGEST_QUERY), max: 4 }
+function backendOptions(backend: QueueBackend, longestQuery: number) {
+  if ('postgresUrl' in backend) return { ...postgresConnections(backend.postgresUrl, longestQuery), max: 4 }
   const inner = fromPglite(backend.pglite)
   const db: NonNullable<ConstructorOptions['db']> = {
     ...inner,
