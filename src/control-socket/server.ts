@@ -42,7 +42,12 @@ export async function listenForOperators(options: ControlOptions): Promise<{ clo
   })
   server.maxConnections = MOST_CONNECTIONS
   await listen(server, path)
-  chmodSync(path, 0o600)
+  try {
+    chmodSync(path, 0o600)
+  } catch (error) {
+    server.close()
+    throw error
+  }
   return {
     async close() {
       server.close() // removes the socket
