@@ -144,8 +144,10 @@ for (const kind of DATABASES)
       async 'A leaked key'() {
         token = await signIn(service, account)
         const before = await currentKey()
-        const printed = await follow('A leaked key')
-        assert.ok(!printed.at(-1)!.includes(before))
+        const [, needs, dropped] = await follow('A leaked key')
+        assert.match(needs!, /^k1 +[\s\S]*needed by: [\s\S]*sessions/)
+        assert.match(dropped!, /Ended \d+ sessions?\.[\s\S]* current /)
+        assert.ok(!dropped!.includes(before))
         assert.equal(await statusOf(token), 400)
       },
       async 'Mail is down'() {
