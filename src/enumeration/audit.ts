@@ -81,8 +81,10 @@ export function planOf(options: AuditOptions): { accounts: number; letters: numb
   const { endpoints, rounds, timed, pool } = scopeOf(options)
   const madeClasses = options.ownAccounts.length > 0 ? 1 : 2
   const chains = new Set(endpoints.map(({ chain }) => chain)).size
+  const timesOf = (which: (endpoint: Endpoint) => boolean, among: readonly Endpoint[]) =>
+    among.filter(which).reduce((sum, { times = 1 }) => sum + times, 0)
   const asked = (which: (endpoint: Endpoint) => boolean, classes: number) =>
-    classes * (rounds * endpoints.filter(which).length + options.samples * timed.filter(which).length)
+    classes * (rounds * timesOf(which, endpoints) + options.samples * timesOf(which, timed))
   const accounts = madeClasses * (rounds * chains + pool) + asked(({ isSignUp }) => isSignUp === true, CLASSES.length)
   return { accounts, letters: accounts + asked(({ expected }) => expected === 202, 2) }
 }

@@ -65,7 +65,7 @@ export async function compareAnswers(
       if (known && !isServed(known)) continue
       const comparison: Comparison = known ?? { status: 0, differences: [], letters: undefined }
       comparisons.set(endpoint, comparison)
-      if (endpoint.isSignUp) await letters.before(endpoint, subjects)
+      if (endpoint.isSignUp && !endpoint.times) await letters.before(endpoint, subjects)
       note(comparison, await askAll(needs, endpoint, subjects))
       needs.onStep()
     }
@@ -87,14 +87,15 @@ async function askAll(
   subjects: Subjects,
 ): Promise<Record<AddressClass, VisibleAnswer[]>> {
   const { client, reader } = needs
-  if (endpoint.isAfterLetter) await Promise.all(CLASSES.map(kind => untilLetterSent(client, subjects[kind])))
+  if (endpoint.isAfterLetter)
+    await Promise.all(CLASSES.flatMap(kind => ticketsOf(subjects[kind]).map(ticket => untilLetterSent(client, ticket))))
   const answers: Record<AddressClass, VisibleAnswer[]> = { unknown: [], unconfirmed: [], confirmed: [] }
   let latest: Answer | undefined
   for (let time = 0; time < (endpoint.times ?? 1); time++)
     for (const kind of shuffled(CLASSES, needs.random)) {
       if (answers[kind].at(-1)?.status === 429) continue // when it lets the next one pass is a matter of time
       const subject = subjects[kind]
-      const answer = await client.ask(endpoint.ask(subject), endpoint.times ? isLimitOfAddress : undefined)
+      const answer = await client.ask(endpoint.ask(subject, time), endpoint.times ? isLimitOfAddress : undefined)
       endpoint.learn?.(subject, answer)
       answers[kind].push(reader.read(answer, subject.email))
       latest = answer
@@ -124,9 +125,11 @@ function add({ differences }: Comparison, { class: kind, part, expected, found }
 
 const LETTER_TAKES = 10_000 // milliseconds at the most; then the answers are compared as they are
 
-async function untilLetterSent(client: Client, subject: Subject): Promise<void> {
+const ticketsOf = ({ ticket = '', tickets = [ticket] }: Subject): string[] => tickets
+
+async function untilLetterSent(client: Client, ticket: string): Promise<void> {
   for (const deadline = Date.now() + LETTER_TAKES; Date.now() < deadline; await pause(50)) {
-    const answer: Answer = await client.ask(statusRequest(subject))
+    const answer: Answer = await client.ask(statusRequest({ ticket }))
     if (jsonOf(answer)?.state !== 'queued') return
   }
 }

@@ -9,8 +9,10 @@ export type Subject = {
   email: string
   /** The password of the stranger's own sign-up. The owner's is another. */
   password: string
-  /** From the answer to that sign-up. */
+  /** From the response to that sign-up; of several, the last. */
   ticket?: string
+  /** From the responses to all of them, where there were several. */
+  tickets?: string[]
   /** The same from the page, as a browser would send it. */
   cookie?: string
 }
@@ -22,14 +24,15 @@ export type Endpoint = {
   request: string
   /** What a service answers, whoever has the address. */
   expected: number
-  ask(subject: Subject): Request
+  /** @param index which of several in a row */
+  ask(subject: Subject, index?: number): Request
   /** What the stranger did with the address before; each such chain has addresses of its own. */
-  chain: 'sign-up' | 'page sign-up' | 'no sign-up' | 'many sign-ins'
+  chain: 'sign-up' | 'page sign-up' | 'no sign-up' | 'many sign-ins' | 'many sign-ups'
   /** Takes what later requests of the chain need from the answer. */
   learn?(subject: Subject, answer: Answer): void
   /** Whether it is asked only when the letter of the chain's sign-up was sent. */
   isAfterLetter?: true
-  /** Whether it starts a sign-up, so that each address is to get one letter. */
+  /** Whether it starts a sign-up. Unless there are several in a row, each address is to get one letter. */
   isSignUp?: true
   /** How often it is asked in a row, 1 unless given. */
   times?: number
@@ -41,6 +44,9 @@ const WRONG_PASSWORD = 'not the password of any account'
 
 /** More than a service may let pass for one address: a limit must not tell either whose the address is. */
 const MANY = 12
+
+/** As many emails as an address gets in an hour: what other events take away from them shows by the last. */
+const SIGN_UPS = 5
 
 const fromOwnPage = (origin: string) => ({ origin, 'sec-fetch-site': 'same-origin' })
 
@@ -140,6 +146,51 @@ export function endpointsOf(origin: string): Endpoint[] {
       ask: ({ cookie = '' }) => ({ method: 'GET', path: '/confirm', headers: { cookie } }),
     },
     {
+      name: 'request before sign-ups',
+      request: 'POST /v1/confirmation-letters',
+      expected: 202,
+      chain: 'many sign-ups',
+      ask: ({ email }) => ({ method: 'POST', path: '/v1/confirmation-letters', json: { email } }),
+    },
+    {
+      name: `sign-up, ${SIGN_UPS} in a row`,
+      request: 'POST /v1/accounts',
+      expected: 201,
+      chain: 'many sign-ups',
+      times: SIGN_UPS,
+      ask: ({ email, password }) => ({ method: 'POST', path: '/v1/accounts', json: { email, password } }),
+      learn(subject, answer) {
+        subject.ticket = jsonOf(answer)?.confirmation?.ticket
+        subject.tickets = [...(subject.tickets ?? []), subject.ticket ?? '']
+      },
+      isSignUp: true,
+    },
+    {
+      name: `status by ${SIGN_UPS} tickets`,
+      request: 'GET /v1/confirmation',
+      expected: 200,
+      chain: 'many sign-ups',
+      times: SIGN_UPS,
+      isAfterLetter: true,
+      ask: ({ tickets }, index = 0) => statusRequest({ ticket: tickets?.[index] ?? '' }),
+    },
+    {
+      name: 'request after sign-ups',
+      request: 'POST /v1/confirmation-letters',
+      expected: 202,
+      chain: 'many sign-ups',
+      ask: ({ email }) => ({ method: 'POST', path: '/v1/confirmation-letters', json: { email } }),
+    },
+    {
+      name: `status by ${SIGN_UPS} tickets, later`,
+      request: 'GET /v1/confirmation',
+      expected: 200,
+      chain: 'many sign-ups',
+      times: SIGN_UPS,
+      isAfterLetter: true,
+      ask: ({ tickets }, index = 0) => statusRequest({ ticket: tickets?.[index] ?? '' }),
+    },
+    {
       name: 'sign-in, 12 in a row',
       request: 'POST /v1/sessions',
       expected: 401,
@@ -151,7 +202,7 @@ export function endpointsOf(origin: string): Endpoint[] {
 }
 
 /** How far the confirmation of a sign-up is. */
-export function statusRequest({ ticket = '' }: Subject): Request {
+export function statusRequest({ ticket = '' }: Pick<Subject, 'ticket'>): Request {
   return { method: 'GET', path: '/v1/confirmation', headers: { authorization: `Bearer ${ticket}` } }
 }
 
