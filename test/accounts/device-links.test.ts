@@ -16,6 +16,8 @@ import type { Sessions } from '../../src/sessions/sessions.ts'
 import { DATABASES, type DatabaseKind, shiftClock } from '../support/database.ts'
 import { confirmedAtOnce, keyRingOf } from '../support/genuine-secrets.ts'
 import { newAddress, PASSWORD, send, startTestService, type TestService } from '../support/service.ts'
+import { lettersIn } from '../support/sink-letters.ts'
+import { openSmtpSink } from '../support/smtp-sink.ts'
 
 const NOBODYS = 'x'.repeat(2_000) // too long for a password, and so refused without being hashed
 const ON = { AUTH_RATE_LIMITS: 'on', AUTH_TRUST_PROXY: '127.0.0.1,::1' }
@@ -116,6 +118,7 @@ for (const kind of DATABASES)
       const { email } = await confirmedAtOnce(service)
       await block(service, email)
       const [letter] = await waitForLinks(service, email, 1)
+      assert.match(letter!.text, /^Sign-in to Auth service from new devices is paused: /)
       const answers = await Promise.all(Array.from({ length: 50 }, () => makeKnown(service, tokenOf(letter!))))
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
       assert.equal(new Set(answers.map(({ body }) => body.device_token)).size, 1)
@@ -167,6 +170,40 @@ for (const kind of DATABASES)
       assert.equal(await deleteOldDeviceLinks(service.service.database), 0)
       await service.elapse(7 * 86_400)
       assert.equal(await deleteOldDeviceLinks(service.service.database), 1)
+    })
+
+    test('the email is tried again until the mail server takes it, and told as failed when that refuses the address', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: '451 4.3.0 later' } })
+      const env = { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`, AUTH_MAIL_FROM: 'Example <a@example.com>' }
+      await using service = await startTestService(kind, { env })
+      const accounts = [await confirmedAtOnce(service), await confirmedAtOnce(service)]
+      const [later, never] = accounts.map(({ email }) => email) as [string, string]
+      await service.service.database.updateTable('account').set({ locale: 'ru' }).where('email', '=', later).execute()
+      const events = async (email: string) =>
+        service.service.database
+          .selectFrom('audit_event')
+          .select(['type', 'reason'])
+          .where('email', '=', email)
+          .where('type', 'in', ['device_link.sent', 'device_link.failed'])
+          .execute()
+      const eventually = async (email: string) => {
+        for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(10)) {
+          const found = await events(email)
+          if (found.length > 0) return found
+        }
+        throw new Error('the email was neither sent nor given up in 30 s')
+      }
+      const tries = () => sink.lines.filter(line => line.startsWith('RCPT') && line.includes(later)).length
+      const before = tries()
+      await block(service, later)
+      while (tries() === before) await pause(10)
+      assert.deepEqual(await events(later), [])
+      sink.replies.RCPT = line => (line.includes(never) ? '550 5.1.1 no such mailbox' : '250 2.1.5 ok')
+      assert.deepEqual(await eventually(later), [{ type: 'device_link.sent', reason: null }])
+      const letter = (await lettersIn(sink, later)).find(({ text }) => linkIn({ text: text ?? '' }))
+      assert.match(letter?.text ?? '', /^Вход в Example с новых устройств приостановлен: для /)
+      await block(service, never)
+      assert.deepEqual(await eventually(never), [{ type: 'device_link.failed', reason: 'undeliverable' }])
     })
 
     test('no email goes to an account that is disabled', async () => {
