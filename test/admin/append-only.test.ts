@@ -89,6 +89,19 @@ describe('a role with the rights that docs/audit.md grants', () => {
   })
 })
 
+test('the grants of docs/audit.md name every table', () => {
+  const schema = readFileSync(join(import.meta.dirname, '../../schema.sql'), 'utf8')
+  const tables = [...schema.matchAll(/^create table (\w+) /gm)].map(([, table]) => table!)
+  const granted = grantsFor('auth_service').flatMap(
+    statement => statement.match(/ on (.*) to /)?.[1]?.split(', ') ?? [],
+  )
+  assert.ok(tables.length >= 9)
+  assert.deepEqual(
+    tables.filter(table => !granted.includes(table)),
+    [],
+  )
+})
+
 /** The statements of docs/audit.md for a role of another name. */
 function grantsFor(role: string): string[] {
   const text = readFileSync(join(import.meta.dirname, '../../docs/audit.md'), 'utf8')
