@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import { disableAccount } from '../../src/accounts/account-status-store.ts'
+import { DeviceLinks } from '../../src/accounts/device-link.ts'
 import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
 import { LetterTokens } from '../../src/confirmation/letters/letter-token.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
@@ -31,6 +32,7 @@ export const singleUse: Experiment = {
 
 const RACES: Record<string, Race> = {
   'confirmation links that changed the state more than once': confirmationLink,
+  'device links that made more than one device known': deviceLink,
   'refresh tokens with more than one successor': refreshToken,
   'sessions that went on after they were signed out': signOut,
   'sessions that went on after their account was disabled': disabling,
@@ -79,6 +81,22 @@ async function confirmationLink(services: ServicesOnPostgres, http: HttpConnecti
   if (answers.size > 1 || late.body?.account_id !== id) return [...answers].join('\n')
   const leaked = replies.find(({ headers, text }) => headers['set-cookie'] || /authsvc_|eyJ/.test(text))
   return leaked && `a confirmation gave a session: ${leaked.text}`
+}
+
+async function deviceLink(services: ServicesOnPostgres, http: HttpConnections): Promise<string | undefined> {
+  const { id, email } = await confirmed(services, http)
+  const link = uuidv7()
+  await sql`insert into device_link (email, request_id, link_id, account_id)
+    values (${email}, ${link}, ${link}, ${id})`.execute(services.database)
+  const token = new DeviceLinks(KeyRing.parse(SECRET_KEY).for('device-link')).make(link)
+  const use = (index: number) => http.post(`${urlOf(services, index)}/v1/device-tokens`, { json: { token } })
+  const answers = new Set((await inParallel(use)).map(({ status, text }) => `${status} ${text}`))
+  await sql`update device_link set used_at = used_at - interval '61 seconds' where link_id = ${link}`.execute(
+    services.database,
+  )
+  const late = await use(0)
+  if (answers.size === 1 && [...answers][0]?.startsWith('201 ') && late.status === 404) return undefined
+  return [...answers, `a minute later ${late.status} ${late.text}`].join('\n')
 }
 
 const RIVALS = 'addresses without exactly one account after rival sign-ups were confirmed at once'

@@ -41,6 +41,7 @@ export async function startServicesOnPostgres(
     AUTH_SECRET_KEY: SECRET_KEY,
     AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
     AUTH_RATE_LIMITS: 'off',
+    AUTH_SESSIONS_PER_ACCOUNT: '10000', // races share accounts
     AUTH_LOG_LEVEL: env.AUTH_PUBLIC_URL ? 'info' : 'silent', // a process logs where it listens
     ...env,
   }
