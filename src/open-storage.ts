@@ -123,25 +123,25 @@ async function openPostgres(url: string, opened: AsyncDisposableStack, logger: L
     opened.defer(() => database.destroy())
     return database
   }
-  const migrations = await migrateOn(open({ connections: 1, work: 'migration' }), url)
+  const forMigration = open({ connections: 1, work: 'migration' })
+  const { isPooled } = await checkPostgres(forMigration, url)
+  if (isPooled)
+    logger.info('a connection pooler such as PgBouncer leads to the database: the queue polls, and nothing is prepared')
+  const migrations = await migrate(forMigration)
   return {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),
     refreshDatabase: open({ connections: 1, isPrepared: true }), // one batch of exchanges at a time
-    queueBackend: { postgresUrl: url },
+    queueBackend: { postgresUrl: url, isPooled },
     migrations,
   }
 }
 
-async function migrateOn(database: Database, url: string): Promise<string[]> {
-  await checkPostgres(database, url)
-  return migrate(database)
-}
-
-async function checkPostgres(database: Database, url: string): Promise<void> {
+/** @returns whether a pooler stands between, which may give each transaction another session */
+async function checkPostgres(database: Database, url: string): Promise<{ isPooled: boolean }> {
   const { host, pathname } = new URL(url)
   const needed = `PostgreSQL ${OLDEST_POSTGRES} or newer at ${host}${pathname}`
-  const version = await versionOf(database).catch(error => {
+  const { version, isPooled } = await describeServer(database).catch(error => {
     throw new OperatorError(
       {
         needed,
@@ -159,13 +159,15 @@ async function checkPostgres(database: Database, url: string): Promise<void> {
       found: `version ${Math.floor(version / 10_000)}`,
       remedy: 'upgrade the server, or set AUTH_DATABASE_URL to a newer one',
     })
+  return { isPooled }
 }
 
 const isTlsFault = (error: Error) =>
   /SSL|TLS|certificate/i.test(`${error.message} ${(error as NodeJS.ErrnoException).code}`)
 
-async function versionOf(database: Database): Promise<number> {
-  const { rows } = await sql<{ version: number }>`
-    select current_setting('server_version_num')::int as version`.execute(database)
-  return rows[0]!.version
+async function describeServer(database: Database): Promise<{ version: number; isPooled: boolean }> {
+  const { rows } = await sql<{ version: number; isPooled: boolean }>`
+    select current_setting('server_version_num')::int as version,
+      current_setting('auth_service.session', true) is distinct from 'own' as "isPooled"`.execute(database)
+  return rows[0]!
 }

@@ -98,7 +98,8 @@ export class BoundedClient extends pg.Client {
     const { rows } = await this.query(
       `select current_setting('transaction_read_only') = 'on' as "isReadOnly", pg_backend_pid() = $1::int as "isDirect",
         case when pg_backend_pid() = $1::int then set_config('statement_timeout', $2, false)
-          || set_config('idle_in_transaction_session_timeout', $3, false) end`,
+          || set_config('idle_in_transaction_session_timeout', $3, false)
+          || set_config('auth_service.session', 'own', false) end`,
       [this.#processId, String(this.#statementTimeout), String(LONGEST_PAUSE_IN_TRANSACTION)],
     )
     const [{ isReadOnly, isDirect }] = rows

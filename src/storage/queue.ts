@@ -26,7 +26,7 @@ export type MessageKind<Id extends string = string> = {
 }
 
 /** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
-export type QueueBackend = { postgresUrl: string } | { pglite: Parameters<typeof fromPglite>[0] }
+export type QueueBackend = { postgresUrl: string; isPooled: boolean } | { pglite: Parameters<typeof fromPglite>[0] }
 
 /** Messages between the modules, kept in the database, delivered at least once. Nothing else works before it is open. */
 export type Queue = {
@@ -85,7 +85,8 @@ export function createQueue(options: {
   const { backend, kinds, logger, isMigrating = false } = options
   const boss = new PgBoss({
     ...backendOptions(backend, isMigrating ? 0 : LONGEST_QUERY),
-    useListenNotify: true,
+    // Behind a pooler a connection that listens loses its session after each transaction.
+    useListenNotify: !('isPooled' in backend && backend.isPooled),
     schedule: false,
     superviseIntervalSeconds: 5,
     monitorIntervalSeconds: 5,
