@@ -28,6 +28,7 @@ AS $function$
 CREATE OR REPLACE FUNCTION public.end_sessions_of_inactive_account()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
   new.revision := greatest(new.revision, old.revision + 1);

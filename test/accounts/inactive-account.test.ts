@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { findAccount } from '../../src/accounts/account-store.ts'
+import { inTransaction } from '../../src/storage/database.ts'
 import { DATABASES } from '../support/database.ts'
 import { confirmedAccount, exchange, signIn, startTestService } from '../support/service.ts'
 
@@ -21,5 +22,19 @@ for (const kind of DATABASES)
       assert.equal((await exchange(service, token)).body.reason, 'revoked')
       const now = (await findAccount(database, account.id))!
       assert.ok(now.revision > revision, 'a password that was verified before starts no session')
+    })
+
+    test('has them ended by whoever looks for tables elsewhere first', async () => {
+      await using service = await startTestService(kind)
+      const account = await confirmedAccount(service)
+      const token = await signIn(service, account)
+      await inTransaction(service.service.database, async transaction => {
+        await sql`create schema elsewhere create table session (id uuid, account_id uuid, ended_at timestamptz, end_reason text)`.execute(
+          transaction,
+        )
+        await sql`set local search_path = elsewhere`.execute(transaction)
+        await sql`update public.account set status = 'disabled' where id = ${account.id}`.execute(transaction)
+      })
+      assert.equal((await exchange(service, token)).body.reason, 'revoked')
     })
   })
