@@ -52,7 +52,7 @@ export function createMetrics() {
     }),
     closedConnections: new Counter({
       name: 'auth_connections_closed_total',
-      help: 'Connections closed by the service before their time: all_places_taken, network_places_taken, stopped_reading',
+      help: 'Connections closed by the service before their time: all_places_taken, network_places_taken, stopped_reading, pipelined',
       labelNames: ['reason'],
       registers,
     }),

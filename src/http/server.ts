@@ -10,12 +10,13 @@ import Fastify, {
   LogController,
   type RawServerDefault,
 } from 'fastify'
-import type { Logger } from '../log.ts'
+import { type Logger, onceAMinute } from '../log.ts'
 import type { Counter } from '../metrics.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
 import { answerClientError } from './connections/client-error.ts'
 import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
 import { prepareListeningServers } from './connections/listening-servers.ts'
+import { boundPipelining } from './connections/pipelined-requests.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import { parseIp } from './ip-address.ts'
 import { acceptJson } from './json.ts'
@@ -111,6 +112,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return sendProblem(reply, codes, new Refusal(methods.length > 0 ? 'method_not_allowed' : 'not_found'))
   })
   rememberRoutes(server)
+  const warnOfPipelining = onceAMinute((socket: Socket) =>
+    logger.warn({ ip: parseIp(socket.remoteAddress ?? '') }, 'a connection with too many requests at once was closed'),
+  )
+  boundPipelining(server, socket => {
+    closedConnections.inc({ reason: 'pipelined' })
+    warnOfPipelining(socket)
+  })
   readForwardedFor(server, proxies, logger)
   takeTurns(server)
   closeConnectionsWhenStopping(server)

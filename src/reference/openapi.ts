@@ -34,8 +34,9 @@ export async function describeRoutes(server: FastifyInstance, version: string): 
 
 /** Serves the description. */
 export function openapiRoute(server: FastifyInstance): void {
+  let description: Buffer | undefined
   server.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-    reply.header('cache-control', 'no-cache')
-    return server.swagger()
+    description ??= Buffer.from(JSON.stringify(server.swagger())) // all routes are there once the first request is
+    return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(description)
   })
 }

@@ -182,16 +182,21 @@ describe('a connection', () => {
     const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1' }
     await using service = new ServiceProcess(env, [], [SHORTER_STALL])
     const port = Number(new URL(await service.started()).port)
-    const asked = rawRequest('GET', '/docs/js/scalar.js', { connection: 'keep-alive' }).repeat(60) // more than systems buffer
+    const request = rawRequest('GET', '/docs/js/scalar.js', { connection: 'keep-alive' })
+    const { headers } = await fetch(`http://127.0.0.1:${port}/docs/js/scalar.js`, {
+      headers: { 'accept-encoding': 'gzip' },
+    })
+    const size = Number(headers.get('content-length'))
     const [deaf, slow] = await Promise.all([opened(port), opened(port)])
+    deaf.on('error', () => {})
+    deaf.pause().write(request.repeat(10)) // more than systems buffer
     let received = 0
+    let asked = 0
     slow.pause().on('readable', () => {})
     const reading = setInterval(() => {
       received += slow.read()?.length ?? 0
+      for (; asked < received / size + 8; asked++) slow.write(request)
     }, 20)
-    deaf.on('error', () => {})
-    deaf.pause().write(asked)
-    slow.write(asked)
     try {
       await service.until(/"network":"127\.0\.0\.1","msg":"a connection was closed, as its client stopped reading"/)
       const before = received
@@ -201,5 +206,22 @@ describe('a connection', () => {
       clearInterval(reading)
       for (const socket of [deaf, slow]) socket.destroy()
     }
+  })
+
+  test('[R77] is closed when it sends many requests and waits for no response, which would wait in memory', async () => {
+    await using service = await startTestService('PGlite')
+    const { port } = service.service
+    const request = rawRequest('GET', '/livez', { connection: 'keep-alive' })
+    const few = await sendRaw(port, request.repeat(15) + rawRequest('GET', '/livez'))
+    assert.deepEqual(
+      few.answers.map(({ status }) => status),
+      Array(16).fill(200),
+    )
+    const many = await sendRaw(port, request.repeat(2_000))
+    assert.ok(many.isClosed && many.answers.length < 2_000)
+    const lines = service.log().split('\n')
+    assert.equal(lines.filter(line => line.includes('too many requests at once')).length, 1)
+    assert.ok(lines.filter(line => line.includes('"answered"')).length < 100)
+    assert.equal((await sendRaw(port, rawRequest('GET', '/livez'))).answers[0]?.status, 200)
   })
 })
