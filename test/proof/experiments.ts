@@ -15,6 +15,7 @@ import { smtpRefusals } from '../faults/outages/mail/smtp-refusals.ts'
 import { duplicateDelivery } from '../faults/outages/queue/duplicate-delivery.ts'
 import { poisonMessages } from '../faults/outages/queue/poison-messages.ts'
 import { keyRotation } from '../load/key-rotation.ts'
+import { secretKeyChange } from '../load/secret-key-change.ts'
 import { signInFlood } from '../load/sign-in-flood.ts'
 import { histories, historiesWithCrashes } from '../models/histories.ts'
 import { mutation } from '../mutation/mutation.ts'
@@ -47,6 +48,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   duplicateDelivery, // F16
   timing, // F17
   keyRotation, // F18
+  secretKeyChange, // F18-secret
   mutation, // F19
   nthCall, // F20
   verifier, // R59

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { violationsOf } from '../proof/experiment.ts'
+import { holdsInShort, runShort } from '../proof/short-form.ts'
+import { runSecretKeyChange, secretKeyChange } from './secret-key-change.ts'
+
+test('a secret key is replaced while two processes serve, and nobody is signed out [R62]', async () => {
+  await holdsInShort(secretKeyChange)
+})
+
+test('a process that calls what a key of others made invalid is found out', async () => {
+  const unaware = {
+    file: 'secrets/other-keys.ts',
+    find: 'if (this.#missing.includes(id)) throw new',
+    replace: 'if (id === "") throw new',
+  }
+  const once = {
+    ...secretKeyChange,
+    trials: { short: 1, full: 1 },
+    run: (trial: Parameters<typeof runSecretKeyChange>[0]) => runSecretKeyChange(trial, [unaware]),
+  }
+  const findings = await runShort(once, 1)
+  assert.match(
+    violationsOf(findings)
+      .map(({ what }) => what)
+      .join(),
+    /refreshes refused other than with 503/,
+  )
+})
