@@ -94,6 +94,7 @@ function readSettings(read: Read) {
     dataDirectory: read('AUTH_DATA_DIR', text => text) ?? './data',
     databaseUrl: read('AUTH_DATABASE_URL', parsePostgresUrl),
     smtp: read('AUTH_SMTP_URL', parseSmtpUrl),
+    smtpConnections: read('AUTH_SMTP_CONNECTIONS', text => parseInteger(text, { min: 1, max: 500 })) ?? 50,
     mailFrom: read('AUTH_MAIL_FROM', parseMailbox) ?? parseMailbox('Auth service <no-reply@localhost>'),
     confirmUrl: read('AUTH_CONFIRM_URL', text => parseUrl(text).href),
     deviceUrl: read('AUTH_DEVICE_URL', text => parseUrl(text).href),

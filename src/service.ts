@@ -21,6 +21,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { type Areas, openAreas } from './open-areas.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
+import { mailState } from './operation/mail-state.ts'
 import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
 import { SharedReading } from './operation/shared-reading.ts'
 import { pageRoutes } from './pages/routes.ts'
@@ -191,7 +192,7 @@ async function openMail(
   if (mailbox) opened.defer(() => mailbox.close())
   const server = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
-  const mailer = openMailer({ server, from: config.mailFrom, logger, onHealth })
+  const mailer = openMailer({ server, from: config.mailFrom, connections: config.smtpConnections, logger, onHealth })
   opened.defer(() => mailer.close(GIVE_UP_WITHIN))
   return { mailer, mailbox }
 }
@@ -265,7 +266,7 @@ async function buildServer(needs: {
       },
     },
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
-    mail: mail && (() => mail.mailer.health()),
+    mail: mail && mailState(mail.mailer.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })
   openapiRoute(server)
   referenceRoutes(server)

@@ -1,13 +1,24 @@
+import { UNCONFIRMED_FOR } from '../accounts/account-store.ts'
 import { accountCreated, signInBlocked } from '../accounts/messages.ts'
 import type { Queue } from '../storage/queue.ts'
+import { StatementBatches } from '../storage/statement-batches.ts'
 import { type DeliverLetterNeeds, deliverLetter } from './letters/deliver-letter.ts'
+import { recordSent } from './letters/letter-store.ts'
 import { type SendDeviceLinkNeeds, sendDeviceLink } from './letters/send-device-link.ts'
 import { sendSignUpLetter } from './letters/send-sign-up-letter.ts'
 import { letterRequested } from './messages.ts'
 
-/** Starts sending the letters that messages ask for. */
-export async function consumeMessages(queue: Queue, needs: DeliverLetterNeeds & SendDeviceLinkNeeds): Promise<void> {
-  await queue.consume(accountCreated, ({ account_id }) => sendSignUpLetter(needs, account_id))
-  await queue.consume(letterRequested, ({ letter_id }) => deliverLetter(needs, letter_id))
-  await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(needs, request_id))
+/** Starts sending the letters that messages ask for, as many at once as the mail server takes. */
+export async function consumeMessages(
+  queue: Queue,
+  without: Omit<DeliverLetterNeeds, 'sentLetters'> & SendDeviceLinkNeeds,
+): Promise<void> {
+  const { database, linkLifetime, mailer } = without
+  const lifetimes = { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR }
+  const sentLetters = new StatementBatches<string>(ids => recordSent(database, ids, lifetimes))
+  const needs = { ...without, sentLetters }
+  const { concurrency } = mailer
+  await queue.consume(accountCreated, ({ account_id }) => sendSignUpLetter(needs, account_id), concurrency)
+  await queue.consume(letterRequested, ({ letter_id }) => deliverLetter(needs, letter_id), concurrency)
+  await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(needs, request_id), concurrency)
 }

@@ -65,6 +65,17 @@ export function isFaultOfServer({ kind, command }: MailError): boolean {
   return kind === 'refused' || (kind === 'temporary' && !(command && ABOUT_THE_LETTER.includes(command)))
 }
 
+const OVERLOADED = [421, 451, 452] // RFC 5321 section 4.2.3: not available, local error, insufficient storage
+
+/**
+ * Whether the server, or the way to it, may take fewer emails at once than it got: it says that it cannot now, refuses
+ * the connection, drops it or is silent. RFC 3463 has 4.1.x and 4.2.x for what is about one recipient.
+ */
+export function isCongestion({ kind, replyCode, enhancedCode = '', command }: MailError): boolean {
+  if (replyCode === undefined) return kind === 'temporary'
+  return command === 'CONN' || (OVERLOADED.includes(replyCode) && !/^4\.[12]\./.test(enhancedCode))
+}
+
 function faultOf({ replyCode = 0, enhancedCode, command = '' }: MailErrorFacts): MailFault {
   if (replyCode < 500) return 'temporary'
   return isAboutAddress({ replyCode, enhancedCode, command }) ? 'address_refused' : 'refused'

@@ -1,7 +1,8 @@
 import { createTransport } from 'nodemailer'
 import type { Logger } from 'pino'
 import { canonicalEmailAddress, type EmailAddress } from './address.ts'
-import { MailError, mailErrorOf } from './mail-error.ts'
+import { DeliveryConcurrency, type DeliveryPlace } from './delivery-concurrency.ts'
+import { isCongestion, MailError, mailErrorOf } from './mail-error.ts'
 import { MailHealth, type MailHealthState } from './mail-health.ts'
 import type { Sender } from './sender.ts'
 import { connectionOptions, probe } from './smtp-connection.ts'
@@ -22,11 +23,17 @@ export type OutgoingLetter = {
 
 export type Mailer = {
   /**
-   * Hands a letter to the mail server, which has taken it when this resolves. It takes a minute at the most.
-   * @throws MailError
+   * Hands an email to the mail server, which has accepted it when this resolves. It takes a minute at the most, and
+   * before that up to two minutes' wait while as many as the server takes are on their way.
+   *
+   * @param record is called when the server has accepted it, and awaited before another email takes its place: so after
+   *   a crash no more than `concurrency()` emails are accepted and not recorded
+   * @throws MailError when it was not accepted
    */
-  send(letter: OutgoingLetter): Promise<void>
-  /** How long the last letter took to be handed over, in milliseconds; 0 before the first. */
+  send(letter: OutgoingLetter, record?: () => Promise<void>): Promise<void>
+  /** How many emails may be on their way to the server at once, by what it took so far. */
+  concurrency(): number
+  /** How long the server took for the letter that it accepted last, in milliseconds; 0 before the first. */
   lastDelivery(): number
   /**
    * Makes sure that the mail server takes letters: it was met a moment ago, or it is asked.
@@ -47,26 +54,31 @@ export type Mailer = {
 export type MailerOptions = {
   server: SmtpServer
   from: Sender
+  /** How many connections to the server there may be; see `AUTH_SMTP_CONNECTIONS`. */
+  connections: number
   logger: Logger
   /** Is told when the health changes. */
   onHealth?: (health: MailHealthState) => void
 }
 
 const POOL = {
-  maxConnections: 5, // 2,180 letters a second to a server on the same machine; 10 make 2,250
   maxMessages: Number.POSITIVE_INFINITY,
   idleTimeout: 25_000, // milliseconds; before the silence would count as a fault
-  maxRequeues: 1, // of a letter whose connection was closed before it was handed over
+  maxRequeues: 1, // of an email whose connection was closed before it was handed over
 }
+// Together with what is done before and after they stay below the lease of a message.
+const LONGEST_WAIT = 120_000 // milliseconds
 const LONGEST_SENDING = 50_000 // milliseconds
 const PATIENCE = 5_000 // milliseconds
 
 /** Opens the one SMTP client. It asks at once whether the server is there, without keeping anybody waiting. */
-export function openMailer({ server, from, logger, onHealth }: MailerOptions): Mailer {
+export function openMailer({ server, from, connections, logger, onHealth }: MailerOptions): Mailer {
   const { credentials } = server
+  // The pool opens a connection when an email finds none that is free, and keeps it.
   const transport = createTransport({
     pool: true,
     ...POOL,
+    maxConnections: connections,
     ...connectionOptions(server),
     ...(credentials && { auth: credentials }),
     disableFileAccess: true,
@@ -75,13 +87,13 @@ export function openMailer({ server, from, logger, onHealth }: MailerOptions): M
   const closing = new AbortController()
   const ask = () => probe(server, closing.signal)
   const health = new MailHealth({ probe: ask, logger, ...(onHealth && { onChange: onHealth }) })
+  const concurrency = new DeliveryConcurrency(connections)
   const underWay = new Set<Promise<void>>()
   let lastDelivery = 0
 
-  const deliver = async ({ to, language, headers, ...letter }: OutgoingLetter) => {
-    // The library parses even an explicit envelope: what it gets has to be beyond misunderstanding.
-    if (canonicalEmailAddress(to) !== to) throw new MailError('address_refused', 'the address is not a canonical one')
+  const handOver = async ({ to, language, headers, ...letter }: OutgoingLetter, place: DeliveryPlace) => {
     const recipient = { name: '', address: to }
+    const began = performance.now()
     try {
       await transport.sendMail({
         ...letter,
@@ -92,25 +104,39 @@ export function openMailer({ server, from, logger, onHealth }: MailerOptions): M
         xMailer: false,
         signal: AbortSignal.timeout(LONGEST_SENDING),
       })
-      health.delivered()
     } catch (thrown) {
       const error = mailErrorOf(thrown, to)
+      if (isCongestion(error)) place.congested()
       health.failed(error)
       throw error
+    }
+    lastDelivery = performance.now() - began
+    place.accepted()
+    health.delivered()
+  }
+
+  const deliver = async (letter: OutgoingLetter, record?: () => Promise<void>) => {
+    // The library parses even an explicit envelope: what it gets has to be beyond misunderstanding.
+    if (canonicalEmailAddress(letter.to) !== letter.to)
+      throw new MailError('address_refused', 'the address is not a canonical one')
+    const place = await concurrency.acquire(LONGEST_WAIT).catch(reason => {
+      throw mailErrorOf(reason)
+    })
+    try {
+      await handOver(letter, place)
+      await record?.()
+    } finally {
+      place.release()
     }
   }
 
   return {
-    send(letter) {
-      const begun = performance.now()
-      const sending = deliver(letter)
-        .then(() => {
-          lastDelivery = performance.now() - begun
-        })
-        .finally(() => underWay.delete(sending))
+    send(letter, record) {
+      const sending = deliver(letter, record).finally(() => underWay.delete(sending))
       underWay.add(sending)
       return sending
     },
+    concurrency: () => concurrency.limit,
     lastDelivery: () => lastDelivery,
     check: () => health.check(),
     health: () => health.state,
@@ -120,6 +146,7 @@ export function openMailer({ server, from, logger, onHealth }: MailerOptions): M
       closing.abort()
       const timer = new Promise(resolve => setTimeout(resolve, patience).unref())
       await Promise.race([Promise.allSettled(underWay), timer])
+      concurrency.close(new Error('the service stops'))
       transport.close({ force: true })
       await Promise.allSettled(underWay)
     },

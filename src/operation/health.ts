@@ -7,8 +7,8 @@ export type HealthNeeds = {
   checks: Record<'database' | 'queue' | 'keys', () => Promise<void>>
   /** What the one who runs the service is told of what the check of the keys threw, if anything. */
   reasonOf(error: unknown): string | undefined
-  /** The mail server as the sender of letters sees it; undefined in a process that sends none. */
-  mail: (() => 'ok' | 'degraded' | 'unknown') | undefined
+  /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
+  mail: (() => Promise<'ok' | 'degraded' | 'unknown'>) | undefined
 }
 
 const State = Type.Enum(['ok', 'failed'])
@@ -30,7 +30,8 @@ const ReadyAnswer = Type.Object(
     reason: Type.Optional(Type.String({ description: 'Why the keys have failed' })),
     mail: Type.Optional(
       Type.Enum(['ok', 'degraded', 'unknown'], {
-        description: 'degraded: letters wait, while everything else goes on',
+        description:
+          'degraded: emails wait, for the mail server is in trouble or takes too few; everything else goes on',
       }),
     ),
     dependencies: Type.Object({ database: CheckedDependency, queue: CheckedDependency, keys: CheckedDependency }),
@@ -68,7 +69,7 @@ export function healthRoutes(server: HttpServer, { checks, reasonOf, mail }: Hea
       },
     },
     async (_request, reply) => {
-      const checked = await Promise.all([database.state(), queue.state(), keys.state()])
+      const [mailState, ...checked] = await Promise.all([mail?.(), database.state(), queue.state(), keys.state()])
       const [ofDatabase, ofQueue, ofKeys] = checked
       const reason = reasonOf(ofKeys.error)
       const status: 'ok' | 'failed' = checked.every(({ state }) => state === 'ok') ? 'ok' : 'failed'
@@ -78,7 +79,7 @@ export function healthRoutes(server: HttpServer, { checks, reasonOf, mail }: Hea
         queue: ofQueue.state,
         keys: ofKeys.state,
         ...(reason !== undefined && { reason }),
-        ...(mail && { mail: mail() }),
+        ...(mailState && { mail: mailState }),
         dependencies: { database: describe(ofDatabase), queue: describe(ofQueue), keys: describe(ofKeys) },
       })
     },

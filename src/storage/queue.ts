@@ -1,17 +1,11 @@
-import {
-  type ConstructorOptions,
-  fromKysely,
-  fromPglite,
-  type Job,
-  type JobResult,
-  type JobWithMetadata,
-  PgBoss,
-} from 'pg-boss'
+import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobWithMetadata, PgBoss } from 'pg-boss'
 import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
 import { type DatabaseTransaction, errorCode, refuseInsideTransaction } from './database.ts'
 import { INSUFFICIENT_PRIVILEGE, missingRights } from './migrate.ts'
 import { postgresConnections } from './postgres.ts'
+
+import { type Fate, QueueConsumer } from './queue-consumer.ts'
 import { WRITE_PROBE } from './write-probe.ts'
 
 /**
@@ -42,11 +36,16 @@ export type Queue = {
    * Delivers messages of a kind to `work`, several at once. One that throws comes back later, with growing pauses of
    * up to 5 minutes, and so does one of a later version, for which a newer process may be there soon; one of another
    * shape is parked at once, since no repetition would mend it.
+   *
+   * @param concurrency how many may be worked on at once, now; a few more are in hand. Each for 5 minutes at the most.
    */
   consume<Id extends string>(
     kind: MessageKind<Id>,
     work: (ids: Record<NoInfer<Id>, string>) => Promise<void>,
+    concurrency: () => number,
   ): Promise<void>
+  /** Seconds that the message of these kinds which waits longest has been due; 0 when none waits. */
+  longestWait(kinds: readonly MessageKind[]): Promise<number>
   /** Throws when the queue cannot be reached or accepts no writes. */
   check(): Promise<void>
   /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. */
@@ -63,7 +62,7 @@ const RETRIES = {
 }
 
 const LEASE = {
-  expireInSeconds: 300,
+  expireInSeconds: 300, // from when it was taken
   heartbeatSeconds: 10, // a worker that died is noticed after so long
 }
 
@@ -95,6 +94,11 @@ export function createQueue(options: {
   boss.on('error', error => logger.warn({ err: error }, 'the queue met an error'))
   boss.on('warning', warning => logger.debug({ warning }, 'the queue warns'))
 
+  const consumers = new Map<string, QueueConsumer>()
+  overhear(boss, name => {
+    for (const [consumed, consumer] of consumers) if (name === undefined || name === consumed) consumer.wake()
+  })
+
   let opening: Promise<void> | undefined
   const open = async () => {
     await boss.start().catch(error => {
@@ -114,37 +118,35 @@ export function createQueue(options: {
     async send(transaction, { name, version }, ids) {
       await boss.send(name, { ...ids, version }, { db: fromKysely(transaction) })
     },
-    async consume(kind, work) {
+    async consume(kind, work, concurrency) {
       const { name, version } = kind
-      const deliver = async (job: Job<unknown>): Promise<JobResult> => {
+      const deliver = async (job: Job<unknown>): Promise<Fate> => {
         if (isOfLaterVersion(job.data, version)) {
           logger.warn({ queue: name, job: job.id }, 'a message of a later version waits for a newer process')
-          return { id: job.id, status: 'failed', output: { reason: 'later version' } }
+          return { status: 'again', reason: 'later version' }
         }
         if (!isOfKind(job.data, kind)) {
           logger.error({ queue: name, job: job.id }, 'a message of an unknown shape was parked')
-          return { id: job.id, status: 'deadletter', output: { reason: 'unknown shape' } }
+          return { status: 'parked', reason: 'unknown shape' }
         }
         try {
           await work(job.data)
-          return { id: job.id, status: 'completed' }
+          return { status: 'done' }
         } catch (error) {
           logger.warn({ queue: name, job: job.id, retry: job.retryCount, err: error }, 'a message will come again')
-          return { id: job.id, status: 'failed', output: { reason: (error as Error).name } }
+          return { status: 'again', reason: (error as Error).name }
         }
       }
-      await boss.work(
-        name,
-        {
-          batchSize: 10,
-          localConcurrency: 5,
-          burstWhenBatchFull: true,
-          pollingIntervalSeconds: 1,
-          notifyPollingIntervalSeconds: 1,
-          perJobResults: true,
-        },
-        jobs => Promise.all(jobs.map(deliver)),
+      consumers.set(name, new QueueConsumer({ boss, name, deliver, concurrency, logger }))
+    },
+    async longestWait(kinds) {
+      const { rows } = await boss.getDb().executeSql(
+        `select coalesce(extract(epoch from now() - min(greatest(created_on, start_after))), 0)::float8 as seconds
+          from pgboss.job
+          where name = any($1::text[]) and state < 'active' and not blocked and start_after <= now()`,
+        [kinds.map(({ name }) => name)],
       )
+      return rows[0].seconds
     },
     async check() {
       await boss.getDb().executeSql(WRITE_PROBE)
@@ -154,7 +156,9 @@ export function createQueue(options: {
         () => true,
         () => false,
       )
-      if (isOpen) await boss.stop({ graceful: true, timeout })
+      if (!isOpen) return
+      await Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
+      await boss.stop()
     },
   }
 }
@@ -181,6 +185,28 @@ function backendOptions(backend: QueueBackend, longestQuery: number) {
     },
   }
   return { db, backend: 'pglite' as const }
+}
+
+/**
+ * What pg-boss hears of new messages it tells its own workers alone.
+ * @param hear is told the queue's name; none when anything may have been missed
+ */
+function overhear(boss: PgBoss, hear: (name?: string) => void): void {
+  const db: NonNullable<ConstructorOptions['db']> = boss.getDb()
+  const listen = db.listen?.bind(db)
+  if (!listen) return
+  db.listen = (channel, onNotification, onReconnect) =>
+    listen(
+      channel,
+      name => {
+        onNotification(name)
+        hear(name)
+      },
+      () => {
+        onReconnect()
+        hear()
+      },
+    )
 }
 
 async function ensureQueue(boss: PgBoss, name: string): Promise<void> {

@@ -175,6 +175,7 @@ describe('the address of a letter', () => {
     const mailer = openMailer({
       server: { host: '127.0.0.1', port: sink.port, tls: 'none' },
       from: { name: 'Auth service', address: 'no-reply@auth.example' },
+      connections: 50,
       logger: pino({ level: 'silent' }),
     })
     const accepted = fc.sample(typedAddress, 4_000).flatMap(typed => canonicalEmailAddress(typed) ?? [])

@@ -22,6 +22,7 @@ async function send(sinkOptions: SmtpSinkOptions, server: Partial<SmtpServer>) {
   const mailer = openMailer({
     server: { host: '127.0.0.1', port: sink.port, tls: 'starttls', credentials, ...server },
     from: { name: 'Auth service', address: 'no-reply@auth.example' },
+    connections: 50,
     logger: pino({ level: 'silent' }),
   })
   const error = await mailer

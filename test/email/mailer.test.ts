@@ -14,6 +14,7 @@ function mailerFor({ port }: Pick<SmtpSink, 'port'>, options: Partial<MailerOpti
   const mailer = openMailer({
     server: { host: '127.0.0.1', port, tls: 'none' },
     from: { name: 'Auth service', address: 'no-reply@auth.example' },
+    connections: 50,
     logger: silent,
     ...options,
   })
@@ -94,14 +95,6 @@ describe('a letter', () => {
         [],
       )
     })
-
-  test('travels with others on a few connections, which are kept', async () => {
-    await using sink = await openSmtpSink()
-    await using mailer = mailerFor(sink)
-    await Promise.all(Array.from({ length: 200 }, (_, n) => mailer.send(letter({ messageId: `<${n}@auth.example>` }))))
-    assert.equal(sink.letters.length, 200)
-    assert.ok(sink.connections <= 6, `${sink.connections} connections`) // five, and one that asked at the start
-  })
 
   test('goes out over another connection when the kept one has been closed', async () => {
     await using sink = await openSmtpSink()
@@ -237,6 +230,107 @@ describe('the health of the mail server', () => {
     await using mailer = mailerFor(sink, { server: { host: '127.0.0.1', port: sink.port, tls: 'none', credentials } })
     await until(() => mailer.health() === 'degraded')
     assert.equal(mailer.lastError()?.replyCode, 535)
+  })
+})
+
+describe('many emails', () => {
+  const sendMany = (mailer: Pick<ReturnType<typeof mailerFor>, 'send'>, count: number) =>
+    Promise.allSettled(
+      Array.from({ length: count }, (_, n) => mailer.send(letter({ messageId: `<${n}@auth.example>` }))),
+    )
+
+  test('to a slow server travel on as many connections as are allowed, which are kept', async () => {
+    await using sink = await openSmtpSink({ untilTaken: () => pause(100) })
+    await using mailer = mailerFor(sink, { connections: 20 })
+    await sendMany(mailer, 400)
+    assert.equal(sink.letters.length, 400)
+    assert.equal(sink.mostInHand, 20)
+    assert.ok(sink.connections <= 21, `${sink.connections} connections`) // and one that asked at the start
+    assert.equal(mailer.concurrency(), 20)
+    assert.ok(mailer.lastDelivery() >= 90)
+  })
+
+  test('to a server that takes few connections become as many at once as it takes, and all arrive', async () => {
+    const most = 8
+    await using sink = await openSmtpSink({ untilTaken: () => pause(50) })
+    await using mailer = mailerFor(sink)
+    await until(() => mailer.health() === 'ok')
+    sink.replies.connect = () => (sink.open > most ? '421 4.7.0 too many connections' : undefined)
+    const wanted = Array.from({ length: 300 }, (_, n) => letter({ messageId: `<${n}@auth.example>` }))
+    let failures = 0
+    const deliver = async (email: OutgoingLetter): Promise<void> =>
+      mailer.send(email).catch(error => {
+        assert.equal(error.replyCode, 421)
+        failures++
+        return deliver(email)
+      })
+    await Promise.all(wanted.map(deliver))
+    assert.equal(new Set(sink.letters.map(({ raw }) => /^message-id:.*/im.exec(raw)![0])).size, 300)
+    assert.ok(failures > 0, 'the limit was met')
+    assert.ok(failures < 100, `${failures} failures`) // each growth beyond the limit costs a few
+    assert.ok(mailer.concurrency() <= 2 * most, `${mailer.concurrency()} at once`)
+  })
+
+  for (const [verb, reply] of [
+    ['letter', '451 4.3.2 overloaded'],
+    ['MAIL', '452 4.3.1 no space'],
+    ['MAIL', '421 4.3.2 shutting down'],
+    ['letter', 'drop'],
+  ] as const)
+    test(`become fewer at once while the server says ${reply} to ${verb}, and more again later`, async () => {
+      await using sink = await openSmtpSink({ untilTaken: () => pause(20) })
+      await using mailer = mailerFor(sink)
+      await sendMany(mailer, 300)
+      assert.equal(mailer.concurrency(), 50)
+      sink.replies[verb] = reply
+      await sendMany(mailer, 100)
+      const low = mailer.concurrency()
+      assert.ok(low <= 25, `${low} at once`)
+      delete sink.replies[verb]
+      await sendMany(mailer, 300)
+      assert.ok(mailer.concurrency() > low, `${mailer.concurrency()} at once, after ${low}`)
+    })
+
+  test('remain as many at once when the server refuses recipients', async () => {
+    const replies = ['550 5.1.1 no such user', '452 4.2.2 mailbox full', '450 4.2.1 greylisted']
+    await using sink = await openSmtpSink({ untilTaken: () => pause(20) })
+    await using mailer = mailerFor(sink)
+    await sendMany(mailer, 300)
+    for (const reply of replies) {
+      sink.replies.RCPT = reply
+      await sendMany(mailer, 100)
+    }
+    assert.equal(mailer.concurrency(), 50)
+  })
+
+  test('are recorded before others take their places, so that few are sent and not recorded', async () => {
+    await using sink = await openSmtpSink()
+    await using mailer = mailerFor(sink, { connections: 10 })
+    let [unrecorded, most] = [0, 0]
+    const recorded = Promise.withResolvers<void>()
+    const sending = Array.from({ length: 50 }, () =>
+      mailer.send(letter(), () => {
+        most = Math.max(most, ++unrecorded)
+        return recorded.promise.then(() => void unrecorded--)
+      }),
+    )
+    await until(() => unrecorded === mailer.concurrency())
+    assert.equal(sink.letters.length, unrecorded)
+    recorded.resolve()
+    await Promise.all(sending)
+    assert.equal(sink.letters.length, 50)
+    assert.ok(most <= 10, `${most} were not recorded`)
+  })
+
+  test('do not wait for a recording that fails', async () => {
+    await using sink = await openSmtpSink()
+    await using mailer = mailerFor(sink, { connections: 1 })
+    await assert.rejects(
+      mailer.send(letter(), async () => assert.fail('not recorded')),
+      /not recorded/,
+    )
+    await mailer.send(letter())
+    assert.equal(mailer.health(), 'ok')
   })
 })
 

@@ -19,6 +19,8 @@ export type SmtpSinkOptions = {
   certificate?: Certificate
   /** Whom it lets in by AUTH PLAIN; without, it offers no AUTH. */
   credentials?: { user: string; pass: string }
+  /** What it waits for before it answers a letter. */
+  untilTaken?: () => Promise<unknown>
   /** On a port, such as that of one that was closed. */
   port?: number
 }
@@ -28,7 +30,14 @@ export type SmtpSink = AsyncDisposable & {
   letters: SinkLetter[]
   /** Every line that it was told, letters apart. */
   lines: string[]
+  /** How many there have been. */
   connections: number
+  /** How many there are now, and how many there were at once at the most. */
+  open: number
+  mostOpen: number
+  /** Letters that it is taking now, and those that it was taking at once at the most. */
+  inHand: number
+  mostInHand: number
   /** May be changed at any time. */
   replies: NonNullable<SmtpSinkOptions['replies']>
   close(): Promise<void>
@@ -41,7 +50,14 @@ export async function openSmtpSink(options: SmtpSinkOptions = {}): Promise<SmtpS
   const server = createServer(socket => {
     sink.connections += 1
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
+    sink.open = sockets.size
+    sink.mostOpen = Math.max(sink.mostOpen, sink.open)
+    socket
+      .on('close', () => {
+        sockets.delete(socket)
+        sink.open = sockets.size
+      })
+      .on('error', () => {})
     if (tls === 'implicit') converse(encrypted(socket, certificate!), sink, options, true)
     else converse(socket, sink, options, false)
   })
@@ -58,6 +74,10 @@ export async function openSmtpSink(options: SmtpSinkOptions = {}): Promise<SmtpS
     letters: [],
     lines: [],
     connections: 0,
+    open: 0,
+    mostOpen: 0,
+    inHand: 0,
+    mostInHand: 0,
     replies,
     close,
     [Symbol.asyncDispose]: async () => {
@@ -116,7 +136,14 @@ function converse(socket: Socket, sink: SmtpSink, options: SmtpSinkOptions, isEn
     if (line !== '.') return void data!.push(line.replace(/^\.\./, '.'))
     const arrived = { ...letter!, raw: data!.join('\r\n') }
     data = letter = undefined
-    if (say('letter', '.', '250 2.0.0 taken')) sink.letters.push(arrived)
+    sink.inHand += 1
+    sink.mostInHand = Math.max(sink.mostInHand, sink.inHand)
+    const settle = () => {
+      sink.inHand -= 1
+      if (say('letter', '.', '250 2.0.0 taken')) sink.letters.push(arrived)
+    }
+    if (options.untilTaken) void options.untilTaken().then(settle)
+    else settle()
   }
 
   const lines = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { findAccount, findConfirmedAccount, findNewestAccount, UNCONFIRMED_FOR } from '../../accounts/account-store.ts'
+import { findAccount, findConfirmedAccount, findNewestAccount } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
 import { isFaultOfServer, MailError } from '../../email/mail-error.ts'
 import type { Mailer } from '../../email/mailer.ts'
@@ -7,19 +7,12 @@ import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
 import { type Database, inTransaction } from '../../storage/database.ts'
+import type { StatementBatches } from '../../storage/statement-batches.ts'
 import { isUnavailable } from '../../storage/unavailable.ts'
 import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
 import { type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
-import {
-  assignLetter,
-  deleteLetter,
-  findLetter,
-  type Letter,
-  recordDeferral,
-  recordFailure,
-  recordSent,
-} from './letter-store.ts'
+import { assignLetter, deleteLetter, findLetter, type Letter, recordDeferral, recordFailure } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
 import { allowRequest } from './request-limit.ts'
 
@@ -33,6 +26,8 @@ export type DeliverLetterNeeds = LetterLimitsNeeds & {
   serviceName: string
   /** Seconds that a link is good, from its sending. */
   linkLifetime: number
+  /** Records letters by their ids as sent, with `recordSent`. */
+  sentLetters: StatementBatches<string>
   letters: Counter<'outcome'>
   logger: Logger
   now: () => number
@@ -68,17 +63,14 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
   const { serviceName, now } = needs
   const content = composeLetter(purpose, { email: account.email, at, locale: account.locale, serviceName })
   try {
-    await needs.mailer.send({
-      ...content,
-      to: account.email,
-      messageId: messageIdOf(needs, letter, purpose.kind),
-      date: new Date(now()),
-    })
+    const messageId = messageIdOf(needs, letter, purpose.kind)
+    await needs.mailer.send({ ...content, to: account.email, messageId, date: new Date(now()) }, () =>
+      markSent(needs, letter),
+    )
   } catch (error) {
     if (!(error instanceof MailError)) throw error
     return fail(needs, letter, error, maskedEmailAddress(account.email))
   }
-  await markSent(needs, letter)
   needs.letters.inc({ outcome: 'sent' })
 }
 
@@ -94,11 +86,11 @@ const RECORDED_WITHIN = 5_000 // milliseconds
 const RECORDED_AGAIN_AFTER = 250 // milliseconds
 
 /** Records the letter as sent. While the database is away it tries again for a moment: else the letter goes out twice. */
-async function markSent({ database, linkLifetime }: DeliverLetterNeeds, { id }: Letter): Promise<void> {
+async function markSent({ sentLetters }: DeliverLetterNeeds, { id }: Letter): Promise<void> {
   const deadline = performance.now() + RECORDED_WITHIN
   for (;;)
     try {
-      return await recordSent(database, id, { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR })
+      return await sentLetters.add(id)
     } catch (error) {
       if (!isUnavailable(error) || performance.now() > deadline) throw error
       await pause(RECORDED_AGAIN_AFTER)

@@ -133,8 +133,8 @@ export const linkEndFrom = ({ lifetime, unconfirmedFor }: LinkLifetime) => sql<D
   case when account.confirmed_at is null then account.created_at + make_interval(secs => ${unconfirmedFor}) end
 )`
 
-/** Records that the mail server took the letter; from now on its link lives. */
-export async function recordSent(db: Queryable, id: string, lifetime: LinkLifetime): Promise<void> {
+/** Records that the mail server took the letters; from now on their links live. */
+export async function recordSent(db: Queryable, ids: readonly string[], lifetime: LinkLifetime): Promise<void> {
   await sql`
     with sent as (
       update confirmation_letter letter set
@@ -142,7 +142,7 @@ export async function recordSent(db: Queryable, id: string, lifetime: LinkLifeti
         allowed_at = coalesce(allowed_at, auth_now()),
         expires_at = ${linkEndFrom(lifetime)}
       from account
-      where letter.id = ${id} and letter.sent_at is null and account.id = letter.account_id
+      where letter.id = any(${ids}::uuid[]) and letter.sent_at is null and account.id = letter.account_id
       returning letter.account_id, letter.address
     )
     ${eventForEach('letter.sent', sql`sent`, LETTER_FACTS)}`.execute(db)

@@ -38,12 +38,13 @@ export async function sendDeviceLink(needs: SendDeviceLinkNeeds, requestId: stri
   const linkId = await prepareDeviceLink(needs.database, { requestId, accountId: account.id, newId: uuidv7() })
   if (linkId === undefined) return
   try {
-    await needs.mailer.send(emailOf(needs, { request, requestId, linkId, account }))
+    await needs.mailer.send(emailOf(needs, { request, requestId, linkId, account }), () =>
+      recordDeviceLinkSent(needs.database, linkId),
+    )
   } catch (error) {
     if (!(error instanceof MailError)) throw error
     return fail(needs, request, linkId, error)
   }
-  await recordDeviceLinkSent(needs.database, linkId)
   needs.letters.inc({ outcome: 'sent' })
 }
 

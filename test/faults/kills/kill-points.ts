@@ -22,12 +22,12 @@ export const KILL_POINTS: KillPoint[] = [
   {
     name: 'after the mail server took a letter',
     file: 'confirmation/letters/deliver-letter.ts',
-    line: 'await markSent(',
+    line: 'return await sentLetters.add(id)',
   },
   {
     name: 'before a message is marked as done',
     file: 'storage/queue.ts',
-    line: "return { id: job.id, status: 'completed' }",
+    line: "return { status: 'done' }",
   },
   { name: 'after a refresh token is traded in', file: 'sessions/rotate.ts', line: 'return rows\n' },
   {

@@ -7,7 +7,10 @@ import { exchangesGoOn, liveOnce } from '../history/lives.ts'
 import { openStage } from '../history/stage.ts'
 import { dyingAt, ownDeath } from './kill-points.ts'
 
-const afterTheLetter = dyingAt({ file: 'confirmation/letters/deliver-letter.ts', line: 'await markSent(' }, 1)
+const afterTheLetter = dyingAt(
+  { file: 'confirmation/letters/deliver-letter.ts', line: 'return await sentLetters.add(id)' },
+  1,
+)
 
 test('Who confirms by a letter that a kill left unrecorded gets no letter of another kind', async () => {
   const postgresUrl = process.env.AUTH_TEST_POSTGRES

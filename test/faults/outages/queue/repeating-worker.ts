@@ -1,8 +1,10 @@
 import type { Alteration } from '../../../support/altered-source.ts'
 
+const LONGEST_PAUSE = 30 // milliseconds
+
 /**
  * Makes a worker that does each message 2 to 5 times, some of them at the same time and some one after another, and
- * those that came together in an order of its own.
+ * different messages in an order of its own.
  */
 export const repeatingWorker = (seed: number): Alteration[] => [
   {
@@ -17,20 +19,20 @@ const PARKED = 'parked'`,
   },
   {
     file: 'storage/queue.ts',
-    find: 'jobs => Promise.all(jobs.map(deliver)),',
-    replace: `async jobs => {
-      const results = new Map<string, JobResult>()
-      const note = (result: JobResult) => {
-        if (results.get(result.id)?.status !== 'failed') results.set(result.id, result)
-      }
-      const deliveries = jobs
-        .flatMap(job => Array.from({ length: 2 + Math.floor(chance() * 4) }, () => ({ job, at: chance() })))
-        .sort((a, b) => a.at - b.at)
-      while (deliveries.length > 0) {
-        const together = deliveries.splice(0, 1 + Math.floor(chance() * 10))
-        for (const result of await Promise.all(together.map(({ job }) => deliver(job)))) note(result)
-      }
-      return jobs.map(({ id }) => results.get(id)!)
-    },`,
+    find: 'QueueConsumer({ boss, name, deliver,',
+    replace: `QueueConsumer({
+      boss,
+      name,
+      deliver: async job => {
+        let fate: Fate = { status: 'done' }
+        for (let left = 2 + Math.floor(chance() * 4); left > 0; ) {
+          await new Promise(resolve => setTimeout(resolve, chance() * ${LONGEST_PAUSE}))
+          const together = 1 + Math.floor(chance() * left)
+          left -= together
+          for (const each of await Promise.all(Array.from({ length: together }, () => deliver(job))))
+            if (fate.status !== 'again') fate = each
+        }
+        return fate
+      },`,
   },
 ]

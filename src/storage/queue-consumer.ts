@@ -1,0 +1,130 @@
+import type { Job, PgBoss } from 'pg-boss'
+import type { Logger } from '../log.ts'
+import { StatementBatches } from './statement-batches.ts'
+
+/** What became of a message: it is done, comes again later, or is parked for the operator. */
+export type Fate = { status: 'done' } | { status: 'again' | 'parked'; reason: string }
+
+export type QueueConsumerOptions = {
+  boss: PgBoss
+  /** The queue's. */
+  name: string
+  deliver: (job: Job<unknown>) => Promise<Fate>
+  /** How many may be delivered at once, now. */
+  concurrency: () => number
+  logger: Logger
+}
+
+const POLL = 1_000 // milliseconds; what comes again is not notified
+const PREPARED = 10 // messages at the most that are in hand beyond those that may be delivered at once
+const HEARTBEAT = 4_000 // milliseconds
+
+/**
+ * Takes messages from one queue and delivers them, each on its own: none waits for those that came with it. (pg-boss's
+ * own worker fetches the next batch when all of the last are done, or one message a second.)
+ *
+ * A message in hand is leased: a heartbeat keeps it from other processes. Where the lease is lost, it comes again.
+ */
+export class QueueConsumer {
+  readonly #options: QueueConsumerOptions
+  readonly #completions: StatementBatches<Job<unknown>>
+  readonly #inHand = new Map<Job<unknown>, Promise<void>>()
+  readonly #heartbeat: NodeJS.Timeout
+  readonly #running: Promise<void>
+  #bell = Promise.withResolvers<void>()
+  #mayBeMore = true
+  #isStopping = false
+
+  constructor(options: QueueConsumerOptions) {
+    const { boss, name } = options
+    this.#options = options
+    this.#completions = new StatementBatches(jobs => boss.complete(name, [...jobs]))
+    this.#heartbeat = setInterval(() => void this.#renewLeases(), HEARTBEAT)
+    this.#running = this.#run()
+  }
+
+  /** Says that there may be messages. */
+  wake(): void {
+    this.#bell.resolve()
+  }
+
+  /** Takes no more, and waits for those in hand. @param timeout milliseconds, after which the rest is given back */
+  async stop(timeout: number): Promise<void> {
+    this.#isStopping = true
+    this.wake()
+    await this.#running
+    const { promise: tooLong, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, timeout)
+    await Promise.race([Promise.all(this.#inHand.values()), tooLong])
+    clearTimeout(timer)
+    clearInterval(this.#heartbeat)
+    if (this.#inHand.size > 0) await this.#giveBack([...this.#inHand.keys()])
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      this.#bell = Promise.withResolvers()
+      await this.#take()
+      const timer = setTimeout(this.#bell.resolve, POLL)
+      await this.#bell.promise
+      clearTimeout(timer)
+    }
+  }
+
+  async #take(): Promise<void> {
+    const { boss, name, concurrency, logger } = this.#options
+    const atOnce = concurrency()
+    this.#mayBeMore = true
+    if (this.#inHand.size > atOnce) return
+    const batchSize = atOnce + Math.min(PREPARED, atOnce) - this.#inHand.size
+    try {
+      const jobs = await boss.fetch<unknown>(name, { batchSize })
+      this.#mayBeMore = jobs.length === batchSize
+      for (const job of jobs) this.#inHand.set(job, this.#handle(job))
+    } catch (error) {
+      logger.warn({ queue: name, err: error }, 'the queue could not be read')
+    }
+  }
+
+  async #handle(job: Job<unknown>): Promise<void> {
+    const { name, deliver, concurrency, logger } = this.#options
+    try {
+      await this.#settle(job, await deliver(job))
+    } catch (error) {
+      logger.warn({ queue: name, job: job.id, err: error }, 'a message could not be settled and will come again')
+    }
+    this.#inHand.delete(job)
+    if (this.#mayBeMore && this.#inHand.size <= concurrency()) this.wake()
+  }
+
+  async #settle(job: Job<unknown>, fate: Fate): Promise<void> {
+    const { boss, name } = this.#options
+    if (fate.status === 'done') return this.#completions.add(job)
+    if (fate.status === 'parked') await forbidRetries(boss, job)
+    await boss.fail(name, [job], { reason: fate.reason })
+  }
+
+  async #renewLeases(): Promise<void> {
+    const { boss, name, logger } = this.#options
+    if (this.#inHand.size === 0) return
+    try {
+      await boss.touch(name, [...this.#inHand.keys()])
+    } catch (error) {
+      logger.warn({ queue: name, err: error }, 'the leases on messages could not be renewed')
+    }
+  }
+
+  async #giveBack(jobs: Job<unknown>[]): Promise<void> {
+    const { boss, name, logger } = this.#options
+    try {
+      await boss.fail(name, jobs, { reason: 'its process ended' })
+    } catch (error) {
+      logger.warn({ queue: name, err: error }, 'messages in hand will come again when their leases have ended')
+    }
+  }
+}
+
+// What fails then goes to the queue's dead letter queue. pg-boss itself offers that to its own workers alone.
+async function forbidRetries(boss: PgBoss, { id, name }: Job<unknown>): Promise<void> {
+  await boss.getDb().executeSql('update pgboss.job set retry_limit = 0 where name = $1 and id = $2', [name, id])
+}
