@@ -86,3 +86,20 @@ export const sharingPlacesWithRequests: Alteration[] = [
   ...showingHeldEmails,
   { file: LIMIT_STORE, find: 'and not by_address and not extra', replace: 'and not extra' },
 ]
+
+/** The same without the extra place of each hour, of which who gets it depends on which of two messages is handled first. */
+export const requestsThatSpendPlaces: Alteration[] = [
+  ...sharingPlacesWithRequests,
+  { file: LIMIT_STORE, find: 'where sign_up and had = 0', replace: 'where false and had = 0' },
+]
+
+/** Failed guesses that count only where there is an account, so that no other address is ever blocked. */
+export const guessesThatOnlyAccountsCount: Alteration[] = [
+  {
+    file: 'accounts/authenticate.ts',
+    find: "  if (!account || !matches) throw await fail('invalid_credentials')",
+    replace: `
+  if (!account) await attempt.succeeded()
+  if (!account || !matches) throw await fail('invalid_credentials')`,
+  },
+]

@@ -18,6 +18,7 @@ import { keyRotation } from '../load/key-rotation.ts'
 import { secretKeyChange } from '../load/secret-key-change.ts'
 import { signInFlood } from '../load/sign-in-flood.ts'
 import { histories, historiesWithCrashes } from '../models/histories.ts'
+import { nonInterference } from '../models/non-interference/non-interference.ts'
 import { mutation } from '../mutation/mutation.ts'
 import { clocks } from '../races/clock.ts'
 import { lostAnswerRaces } from '../races/lost-answer-races.ts'
@@ -51,6 +52,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   secretKeyChange, // F18-secret
   mutation, // F19
   nthCall, // F20
+  nonInterference, // F21
   verifier, // R59
   singleUse, // R89
 ]
