@@ -49,6 +49,7 @@ export const PARTS: readonly Part[] = [
     tests: [
       ...['confirmation/confirming', 'confirmation/messages', 'stories/equal-answers', 'audit/events'],
       ...['limits/letters', 'confirmation/recording-sent', 'attacks/links', 'confirmation/giving-up'],
+      ...['confirmation/held-letters', 'confirmation/ticket-interference'],
     ],
     atOnce: 6, // a test that waits in vain for a letter does so for 15 seconds, and computes nothing
   },

@@ -14,8 +14,8 @@ export type HoldLetterNeeds = {
 }
 
 const LONGEST_PAUSE = 10_000 // milliseconds
-const SHORTEST_PAUSE = 20 // milliseconds
 const LOOKS = 3 // for the outcome of letters to the mailbox that are under way
+const LOOKS_AGAIN_AFTER = 20 // milliseconds at the least
 
 /**
  * Holds a letter that the limits do not release, so that nobody can tell: its ticket shows what it would show if the
@@ -42,9 +42,9 @@ export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promis
 
 /** What would become of the letter if it were sent. @throws MailError when the mail server takes none */
 async function outcomeLike({ database, mailer }: HoldLetterNeeds, { mailbox }: Letter): Promise<Outcome | undefined> {
-  const delivery = Math.min(Math.max(mailer.lastDelivery(), SHORTEST_PAUSE), LONGEST_PAUSE)
+  const delivery = Math.min(mailer.lastDelivery(), LONGEST_PAUSE)
   for (let look = 0; look < LOOKS; look++) {
-    await pause(delivery)
+    await pause(look === 0 ? delivery : Math.max(delivery, LOOKS_AGAIN_AFTER))
     await mailer.check()
     const outcome = await lastOutcomeTo(database, mailbox)
     if (outcome) return outcome
