@@ -190,6 +190,7 @@ create table device_link (
   sent_at timestamp with time zone,
   expires_at timestamp with time zone,
   used_at timestamp with time zone,
+  pending_since timestamp with time zone,
   constraint device_link_pkey PRIMARY KEY (email),
   constraint device_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
   constraint device_link_link_id_key UNIQUE (link_id),
@@ -201,13 +202,14 @@ CREATE INDEX device_link_account ON public.device_link USING btree (account_id) 
 CREATE INDEX device_link_requested ON public.device_link USING btree (requested_at);
 comment on table device_link is 'One row per address at which a limit refused a sign-in: the link that lets its owner in, whatever strangers guess';
 comment on column device_link.email is 'The address that was tried, in canonical form, whether or not anybody has it';
-comment on column device_link.request_id is 'The latest request for an email, which its message names; an earlier message finds nothing';
+comment on column device_link.request_id is 'The request for an email that is dealt with, or was last, which its message names; messages of others find nothing';
 comment on column device_link.requested_at is 'When that was; the next one is a minute later at the earliest, whoever has the address';
 comment on column device_link.link_id is 'What the link''s token is derived from; null until the worker has found an account. An unused link is sent again as it is';
 comment on column device_link.account_id is 'Whose device the link makes known';
 comment on column device_link.sent_at is 'When the mail server last took an email with this link';
 comment on column device_link.expires_at is 'Until when the link is good';
 comment on column device_link.used_at is 'When the link made a device known; it does so once';
+comment on column device_link.pending_since is 'When the request of request_id was noted that is to be dealt with; null when it was. Further ones leave it in its place';
 
 create table migration (
   number integer not null,

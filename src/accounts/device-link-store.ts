@@ -9,6 +9,7 @@ declare module '../storage/database.ts' {
       email: string
       request_id: string
       requested_at: Generated<Date>
+      pending_since: ColumnType<Date | null, never, never>
       link_id: string | null
       account_id: string | null
       sent_at: Date | null
@@ -24,15 +25,21 @@ const REQUESTED_AFTER = 60 // seconds
 const SENT_AGAIN_AFTER = 6 * 3_600 // seconds, while the link is unused
 const TRIED_FOR = 24 * 3_600 // seconds
 
+const isPending = sql`(link.pending_since > auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}))`
+
 /**
  * Notes that a sign-in at an address was refused by its limits. It does the same for every address: what depends on the
- * account is the worker's to find out.
+ * account is the worker's to find out. A request that is still to be dealt with stays: else messages that wait in a long
+ * queue would each be overtaken before their turn, and those that are tried again would pile up.
  * @returns false when another request was noted within the last minute
  */
 export async function noteDeviceLinkRequest(db: Queryable, requestId: string, email: EmailAddress): Promise<boolean> {
   const { rows } = await sql`
-    insert into device_link as link (email, request_id) values (${email}, ${requestId})
-    on conflict (email) do update set request_id = excluded.request_id, requested_at = auth_now()
+    insert into device_link as link (email, request_id, pending_since) values (${email}, ${requestId}, auth_now())
+    on conflict (email) do update set
+      requested_at = auth_now(),
+      request_id = case when ${isPending} then link.request_id else excluded.request_id end,
+      pending_since = case when ${isPending} then link.pending_since else auth_now() end
     where link.requested_at <= auth_now() - make_interval(secs => ${REQUESTED_AFTER})
     returning 1`.execute(db)
   return rows.length > 0
@@ -46,13 +53,18 @@ export type DeviceLinkRequest = {
   isOverdue: boolean
 }
 
-/** The latest request of its address; undefined when another one has taken its place. */
+/** A request that is to be dealt with; undefined when it was, or when another one of its address is. */
 export async function findDeviceLinkRequest(db: Queryable, requestId: string): Promise<DeviceLinkRequest | undefined> {
   const { rows } = await sql<DeviceLinkRequest>`
     select email, requested_at as "requestedAt",
-      requested_at < auth_now() - make_interval(secs => ${TRIED_FOR}) as "isOverdue"
-    from device_link where request_id = ${requestId}`.execute(db)
+      pending_since < auth_now() - make_interval(secs => ${TRIED_FOR}) as "isOverdue"
+    from device_link where request_id = ${requestId} and pending_since is not null`.execute(db)
   return rows[0]
+}
+
+/** Notes that a request was dealt with, whatever came of it. */
+export async function settleDeviceLinkRequest(db: Queryable, requestId: string): Promise<void> {
+  await sql`update device_link set pending_since = null where request_id = ${requestId}`.execute(db)
 }
 
 const isGood = sql`(used_at is null and coalesce(expires_at > auth_now(), true))`

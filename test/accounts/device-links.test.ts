@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Counter, Registry } from 'prom-client'
 import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { authenticate } from '../../src/accounts/authenticate.ts'
-import { deleteOldDeviceLinks } from '../../src/accounts/device-link-store.ts'
+import {
+  deleteOldDeviceLinks,
+  findDeviceLinkRequest,
+  noteDeviceLinkRequest,
+  settleDeviceLinkRequest,
+} from '../../src/accounts/device-link-store.ts'
 import { DeviceTokens } from '../../src/accounts/device-token.ts'
+import type { EmailAddress } from '../../src/email/address.ts'
 import { AttemptLimits } from '../../src/limits/attempt-limits.ts'
 import { LimitRefusal } from '../../src/limits/errors.ts'
 import { LIMITS } from '../../src/limits/limits.ts'
@@ -204,6 +211,24 @@ for (const kind of DATABASES)
       assert.match(letter?.text ?? '', /^Вход в Example с новых устройств приостановлен: для /)
       await block(service, never)
       assert.deepEqual(await eventually(never), [{ type: 'device_link.failed', reason: 'undeliverable' }])
+    })
+
+    test('a request that waits in a long queue is not overtaken by the next ones', async () => {
+      await using service = await startWithClock(kind)
+      const { database } = service.service
+      const email = newAddress() as EmailAddress
+      const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()]
+      assert.equal(await noteDeviceLinkRequest(database, first, email), true)
+      assert.equal(await noteDeviceLinkRequest(database, second, email), false, 'within a minute')
+      await service.elapse(61)
+      assert.equal(await noteDeviceLinkRequest(database, second, email), true)
+      assert.ok(await findDeviceLinkRequest(database, first))
+      assert.equal(await findDeviceLinkRequest(database, second), undefined)
+      await settleDeviceLinkRequest(database, first)
+      assert.equal(await findDeviceLinkRequest(database, first), undefined)
+      await service.elapse(61)
+      assert.equal(await noteDeviceLinkRequest(database, third, email), true)
+      assert.ok(await findDeviceLinkRequest(database, third))
     })
 
     test('no email goes to an account that is disabled', async () => {

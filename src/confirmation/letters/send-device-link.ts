@@ -8,6 +8,7 @@ import {
   prepareDeviceLink,
   recordDeviceLinkFailure,
   recordDeviceLinkSent,
+  settleDeviceLinkRequest,
 } from '../../accounts/device-link-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
 import { MailError } from '../../email/mail-error.ts'
@@ -33,6 +34,11 @@ export type SendDeviceLinkNeeds = Pick<
 export async function sendDeviceLink(needs: SendDeviceLinkNeeds, requestId: string): Promise<void> {
   const request = await findDeviceLinkRequest(needs.database, requestId)
   if (!request) return
+  await sendTo(needs, requestId, request)
+  await settleDeviceLinkRequest(needs.database, requestId)
+}
+
+async function sendTo(needs: SendDeviceLinkNeeds, requestId: string, request: DeviceLinkRequest): Promise<void> {
   const account = await findConfirmedAccount(needs.database, request.email)
   if (account?.status !== 'active') return
   const linkId = await prepareDeviceLink(needs.database, { requestId, accountId: account.id, newId: uuidv7() })
