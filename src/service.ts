@@ -4,7 +4,6 @@ import { ACCOUNT_PROBLEMS } from './accounts/errors.ts'
 import { accountRoutes } from './accounts/routes.ts'
 import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
-import { countHeldLetters } from './confirmation/letters/held-letter-store.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
 import { type Mailer, openMailer } from './email/mailer.ts'
@@ -23,7 +22,6 @@ import { openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
 import { mailState } from './operation/mail-state.ts'
 import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
-import { SharedReading } from './operation/shared-reading.ts'
 import { pageRoutes } from './pages/routes.ts'
 import type { HashingLanes } from './passwords/hashing-lanes.ts'
 import { lowerHashingPriority } from './passwords/hashing-priority.ts'
@@ -35,7 +33,6 @@ import { sessionRoutes } from './sessions/routes.ts'
 import { isLoopback } from './settings.ts'
 import type { Database } from './storage/database.ts'
 import { createQueue, type Queue } from './storage/queue.ts'
-import { readQueueBacklog } from './storage/queue-backlog.ts'
 import { isUnavailable } from './storage/unavailable.ts'
 import { probeWrite } from './storage/write-probe.ts'
 import { tokenRoutes } from './tokens/routes.ts'
@@ -112,7 +109,8 @@ export async function startService(
     }),
   )
   if (!config.databaseUrl) await openControlSocket(config, storage, areas, logger, opened)
-  watchBacklog(metrics, storage)
+  if (config.metricsListen !== 'off')
+    (await import('./watch-backlog.ts')).watchBacklog(metrics, storage.backgroundDatabase)
   const metricsListener =
     config.metricsListen === 'off'
       ? undefined
@@ -153,15 +151,6 @@ export async function startService(
     hashing: areas.lanes,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
-}
-
-function watchBacklog(metrics: Metrics, { backgroundDatabase }: Storage): void {
-  const reading = new SharedReading(async () => {
-    const { parked, oldestWaiting } = await readQueueBacklog(backgroundDatabase)
-    const heldEmails = await countHeldLetters(backgroundDatabase)
-    return { parkedMessages: parked, oldestWaitingMessage: oldestWaiting, heldEmails }
-  })
-  metrics.watchBacklog(() => reading.value())
 }
 
 // Loaded where it is used only: on PostgreSQL commands reach the database themselves.

@@ -1,0 +1,14 @@
+import { countHeldLetters } from './confirmation/letters/held-letter-store.ts'
+import type { Metrics } from './metrics.ts'
+import { SharedReading } from './operation/shared-reading.ts'
+import type { Database } from './storage/database.ts'
+import { readQueueBacklog } from './storage/queue-backlog.ts'
+
+/** Lets metrics tell what waits in the database. */
+export function watchBacklog(metrics: Metrics, database: Database): void {
+  const reading = new SharedReading(async () => {
+    const { parked, oldestWaiting } = await readQueueBacklog(database)
+    return { parkedMessages: parked, oldestWaitingMessage: oldestWaiting, heldEmails: await countHeldLetters(database) }
+  })
+  metrics.watchBacklog(() => reading.value())
+}
