@@ -8,8 +8,9 @@
  *   npm run bench -- --quick                  a tenth of the counts, to try the measuring itself; writes nothing
  *
  *   npm run bench -- refreshes --server keycloak=http://127.0.0.1:8080 --setting keycloak.realm=bench \
- *     --setting keycloak.clientId=bench       a server that runs already, too; bench/adapters tells how to set each up
- *   npm run bench -- refreshes --server … --credentials logto=tokens.txt
+ *     --setting keycloak.clientId=bench --credentials keycloak=tokens.txt
+ *                                             a server that runs already, too; bench/adapters tells how to set each up.
+ *                                             The file has one refresh token a line; GoTrue needs none
  *
  * It needs Linux, and sends nothing beyond this machine and the servers that it was told of.
  */

@@ -34,8 +34,12 @@ export function remoteSubject({ adapter: choice, url, credentialsFile }: RemoteS
 }
 
 async function signInOften(adapter: Adapter, url: string, count: number): Promise<Credential[]> {
-  const { name, signIn } = adapter
-  if (!signIn) throw new Error(`${name} begins no session in one request: name a file with --credentials`)
+  const { name, signIn, signUp } = adapter
+  if (!signIn || !signUp)
+    throw new Error(
+      `${name} ${signIn ? 'makes no account' : 'begins no session'} in one request: name a file of credentials, one a ` +
+        'line, with --credentials, as in --credentials keycloak=tokens.txt',
+    )
   await using connection = new Connection(url)
   const credentials: Credential[] = []
   for (const person of await signUpPeople(adapter, url, count))
