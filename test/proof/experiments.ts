@@ -9,6 +9,9 @@ import { negativeControls } from '../faults/kills/negative-controls.ts'
 import { noLetterTwice } from '../faults/kills/no-letter-twice.ts'
 import { signUpsSurviveKills } from '../faults/kills/sign-ups-survive-kills.ts'
 import { nthCall } from '../faults/nth-call/nth-call.ts'
+import { blackhole } from '../faults/outages/database/blackhole.ts'
+import { readOnlyFailover } from '../faults/outages/database/read-only-failover.ts'
+import { rowLock } from '../faults/outages/database/row-lock.ts'
 import { diskFull } from '../faults/outages/disk/disk-full.ts'
 import { smtpOutage } from '../faults/outages/mail/smtp-outage.ts'
 import { smtpRefusals } from '../faults/outages/mail/smtp-refusals.ts'
@@ -53,6 +56,9 @@ export const EXPERIMENTS: readonly Experiment[] = [
   mutation, // F19
   nthCall, // F20
   nonInterference, // F21
+  blackhole, // F22
+  readOnlyFailover, // F23
+  rowLock, // F24
   verifier, // R59
   singleUse, // R89
 ]
