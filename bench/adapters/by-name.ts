@@ -2,10 +2,12 @@ import type { Adapter } from './adapter.ts'
 import { authService } from './auth-service.ts'
 import { betterAuthOAuth, betterAuthSession } from './better-auth.ts'
 import { gotrue } from './gotrue.ts'
+import { hydra } from './hydra.ts'
 import { keycloak } from './keycloak.ts'
 import { kratos } from './kratos.ts'
 import { logto } from './logto.ts'
 import { oidcProvider } from './oidc-provider.ts'
+import { rauthy } from './rauthy.ts'
 import { zitadel } from './zitadel.ts'
 
 /** An adapter by its name, as it travels to the process that sends a load. */
@@ -32,9 +34,11 @@ const ADAPTERS = {
   'better-auth-oauth': own(betterAuthOAuth),
   'oidc-provider': own(oidcProvider),
   gotrue: remote(gotrue),
+  hydra: remote(hydra, 'clientId'),
   keycloak: remote(keycloak, 'realm', 'clientId'),
   kratos: remote(kratos),
   logto: remote(logto, 'clientId', 'resource'),
+  rauthy: remote(rauthy, 'clientId'),
   zitadel: remote(zitadel, 'clientId'),
 } satisfies Record<string, Kind>
 

@@ -1,4 +1,5 @@
 import type { Adapter } from './adapter.ts'
+import { basic } from './client-authentication.ts'
 import { expectRotatedTokens, expectTokens } from './expect.ts'
 
 export type LogtoSettings = {
@@ -54,7 +55,3 @@ export function logto({ clientId, clientSecret, resource }: LogtoSettings): Adap
     },
   }
 }
-
-/** Encoded before it is joined: RFC 6749, section 2.3.1. */
-const basic = (id: string, secret: string) =>
-  `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Adapter, Answer, Question } from '../../bench/adapters/adapter.ts'
 import { gotrue } from '../../bench/adapters/gotrue.ts'
+import { hydra } from '../../bench/adapters/hydra.ts'
 import { keycloak } from '../../bench/adapters/keycloak.ts'
 import { kratos } from '../../bench/adapters/kratos.ts'
 import { logto } from '../../bench/adapters/logto.ts'
+import { rauthy } from '../../bench/adapters/rauthy.ts'
 import { zitadel } from '../../bench/adapters/zitadel.ts'
 
 const JWT = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln_-'
@@ -227,6 +229,67 @@ describe('Zitadel', () => {
   it('checks passwords only for a service user', () => {
     assert.equal(zitadel({ clientId: 'app' }).signIn, undefined)
   })
+})
+
+describe('Hydra', () => {
+  const publicClient = hydra({ clientId: 'app' })
+  const confidential = hydra({ clientId: 'app', clientSecret: 's:cret' })
+  refreshesTokens(publicClient, { rotates: true })
+
+  it('is asked as documented', () => {
+    const { body: _, ...question } = publicClient.refresh.ask('first')
+    assert.deepEqual(question, { method: 'POST', path: '/oauth2/token', headers: FORM })
+    assert.deepEqual(formOf(publicClient.refresh.ask('first')), [
+      ['grant_type', 'refresh_token'],
+      ['refresh_token', 'first'],
+      ['client_id', 'app'],
+    ])
+  })
+  it('authenticates a confidential client by Basic, and nowhere else', () => {
+    const question = confidential.refresh.ask('first')
+    assert.deepEqual(question.headers, { ...FORM, authorization: `Basic ${btoa('app:s%3Acret')}` })
+    assert.deepEqual(
+      formOf(question).map(([name]) => name),
+      ['grant_type', 'refresh_token'],
+    )
+  })
+  it('refuses its opaque access tokens', () => {
+    const opaque = answered(200, { ...tokens, access_token: 'ory_at_Zm9v.YmFy' })
+    assert.throws(() => publicClient.refresh.read(opaque, 'first'), /JWT in access_token/)
+  })
+  it('leaves signing in and up to the application', () => {
+    assert.deepEqual([publicClient.signIn, publicClient.signUp], [undefined, undefined])
+  })
+})
+
+describe('Rauthy', () => {
+  const adapter = rauthy({ clientId: 'app' })
+  refreshesTokens(adapter, { rotates: true })
+
+  it('is asked as documented', () => {
+    const { body: _, ...question } = adapter.refresh.ask('first')
+    assert.deepEqual(question, { method: 'POST', path: '/auth/v1/oidc/token', headers: FORM })
+    assert.deepEqual(formOf(adapter.refresh.ask('first')), [
+      ['grant_type', 'refresh_token'],
+      ['refresh_token', 'first'],
+      ['client_id', 'app'],
+    ])
+    assert.deepEqual(formOf(adapter.signIn!.ask(person)), [
+      ['grant_type', 'password'],
+      ['username', 'ada+1@example.com'],
+      ['password', 'correct & horse'],
+      ['client_id', 'app'],
+    ])
+  })
+  it('sends the secret of a confidential client', () => {
+    const { refresh } = rauthy({ clientId: 'app', clientSecret: 's&cret' })
+    assert.deepEqual(formOf(refresh.ask('first')).at(-1), ['client_secret', 's&cret'])
+  })
+  it('signs in with the tokens of the answer', () => {
+    assert.equal(adapter.signIn?.read(answered(200, tokens)), 'second')
+    assert.throws(() => adapter.signIn?.read(answered(401, { error: 'Unauthorized' })), /401/)
+  })
+  it('signs nobody up in one request', () => assert.equal(adapter.signUp, undefined))
 })
 
 it('quotes no more than the beginning of a body', () => {
