@@ -22,8 +22,8 @@ export function keyCommands(program: Command, { streams }: CommandLine): void {
 
   keys
     .command('rotate')
-    .description('let the next key sign; --now drops the current one, for a key that leaked')
-    .option('--now', 'drop the current key: access tokens that it signed are refused', false)
+    .description('let the next key sign; --now drops the keys before it, for one that leaked')
+    .option('--now', 'at once, and drop every other key: access tokens that they signed are refused', false)
     .addOption(byOption())
     .addOption(jsonOption())
     .action(async ({ json, ...args }: { json: boolean; now: boolean; by: string }) => {

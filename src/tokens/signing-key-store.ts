@@ -74,6 +74,11 @@ export async function deleteSigningKey(db: Queryable, id: string): Promise<void>
   await sql`delete from signing_key where id = ${id}`.execute(db)
 }
 
+/** Deletes all keys but one. */
+export async function deleteOtherSigningKeys(db: Queryable, id: string): Promise<void> {
+  await sql`delete from signing_key where id <> ${id}`.execute(db)
+}
+
 /** Deletes the keys that a later one replaced so long ago that all they signed has expired. */
 export async function deleteOutlivedSigningKeys(db: Queryable, accessTokenTtl: number): Promise<void> {
   await sql`delete from signing_key old using signing_key later

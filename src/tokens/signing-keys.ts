@@ -8,6 +8,7 @@ import { type Database, type DatabaseTransaction, inTransaction } from '../stora
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './signing-algorithms.ts'
 import {
   allSigningKeys,
+  deleteOtherSigningKeys,
   deleteOutlivedSigningKeys,
   deleteSigningKey,
   hasSignedFor,
@@ -112,16 +113,17 @@ export class SigningKeys {
 
   /**
    * Lets the next key sign: once every verifier can know it, 15 minutes after it was published.
-   * @param dropCurrent for a key that leaked: the next one signs at once and the current one leaves the JWKS, so that
-   *   access tokens that it signed are refused as soon as verifiers fetch the set again
+   * @param dropCurrent for a key that leaked: the next one signs at once, and the current one leaves the JWKS with those
+   *   that signed before it and those that a rotation has given their hour, so that access tokens that any of them signed are
+   *   refused as soon as verifiers fetch the set again
    * @param operator who asks for it
    */
   async rotate({ dropCurrent, operator }: { dropCurrent: boolean; operator?: string }): Promise<void> {
     await inTransaction(this.#options.database, async transaction => {
       await lockSigningKeys(transaction)
-      const [next, current] = await this.#ensureKeys(transaction)
+      const [next] = await this.#ensureKeys(transaction)
       await scheduleSigningKey(transaction, next.id, dropCurrent ? 'at once' : 'once known')
-      if (dropCurrent) await deleteSigningKey(transaction, current.id)
+      if (dropCurrent) await deleteOtherSigningKeys(transaction, next.id)
       const type = dropCurrent ? 'signing_key.dropped' : 'signing_key.rotated'
       await recordEvent(transaction, type, { reason: 'command', operator })
       await this.#generate(transaction)

@@ -148,6 +148,25 @@ for (const kind of DATABASES) {
       assert.ok(await tokens.verify(tokens.issue(subject)))
     })
 
+    test('after two drops no key of before signs or verifies, not even one that a rotation had given its hour [R63]', async () => {
+      const keys = await open()
+      const before = published(keys)
+      await at(DAY)
+      await keys.rotate({ dropCurrent: false })
+      before.push(...published(keys))
+      await keys.rotate({ dropCurrent: false })
+      before.push(...published(keys))
+      await keys.rotate({ dropCurrent: true })
+      await keys.rotate({ dropCurrent: true })
+      assert.deepEqual(
+        published(keys).filter(id => before.includes(id)),
+        [],
+      )
+      await at(DAY + 20 * MINUTE)
+      await keys.maintain()
+      assert.ok(!before.includes(keys.current.id), 'none of them has its hour later')
+    })
+
     test('another process follows, and ten that start at once agree', async () => {
       const processes = await Promise.all(Array.from({ length: 10 }, () => open()))
       assert.equal(new Set(processes.map(keys => keys.current.id)).size, 1)
