@@ -8,6 +8,8 @@ import { SUBJECTS } from './subjects/subjects.ts'
 export type Arguments = {
   names: MeasurementName[]
   isQuick: boolean
+  /** Whether everything is measured in full, so that it may be written down. */
+  isWhole: boolean
   rounds: number
   subjects: readonly Subject[]
 }
@@ -31,25 +33,36 @@ export function readArguments(): Arguments {
   const names = (positionals.length > 0 ? [...new Set(positionals)] : known) as MeasurementName[]
   const rounds = Number(values.rounds)
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number. Found: ${values.rounds}`)
-  const all = [...SUBJECTS, ...values.server.map(server => serverOf(server, values.setting, values.credentials))]
+  const all = [...SUBJECTS]
+  for (const server of values.server) {
+    const names = all.map(({ name }) => name)
+    const subject = serverOf(server, values, names)
+    if (names.includes(subject.name)) throw new Error(`--server takes each server once. Found: ${subject.name} again`)
+    all.push(subject)
+  }
   const subjects = values.only ? all.filter(({ name }) => values.only!.includes(name)) : all
   if (subjects.length === 0) throw new Error(`--only takes ${all.map(({ name }) => `"${name}"`).join(', ')}`)
-  return { names, isQuick: values.quick, rounds, subjects }
+  return { names, isQuick: values.quick, isWhole: !values.quick && !values.only, rounds, subjects }
 }
 
 /** @param settings such as `keycloak.realm=bench` @param credentials such as `logto=tokens.txt` */
-function serverOf(server: string, settings: readonly string[], credentials: readonly string[]): Subject {
+function serverOf(
+  server: string,
+  { setting: settings, credentials }: { setting: readonly string[]; credentials: readonly string[] },
+  taken: readonly string[],
+): Subject {
   const [name, url] = splitAtEquals(server)
   if (!isAdapterName(name) || !URL.canParse(url))
     throw new Error(
       `--server takes the name of an adapter and a URL, as in gotrue=http://127.0.0.1:9999. Found: ${server}`,
     )
   const own = settings.filter(setting => setting.startsWith(`${name}.`)).map(setting => setting.slice(name.length + 1))
-  return remoteSubject({
+  const remote = {
     adapter: { name, settings: Object.fromEntries(own.map(splitAtEquals)) },
     url: new URL(url).origin,
     credentialsFile: credentials.map(splitAtEquals).find(([of]) => of === name)?.[1],
-  })
+  }
+  return remoteSubject(remote, taken)
 }
 
 function splitAtEquals(text: string): [name: string, value: string] {

@@ -10,7 +10,10 @@
  *   npm run bench -- refreshes --server keycloak=http://127.0.0.1:8080 --setting keycloak.realm=bench \
  *     --setting keycloak.clientId=bench --credentials keycloak=tokens.txt
  *                                             a server that runs already, too; bench/adapters tells how to set each up.
- *                                             The file has one refresh token a line; GoTrue needs none
+ *                                             The file has one refresh token a line, and is rewritten with their
+ *                                             successors; GoTrue needs none
+ *   … --setting keycloak.version=26.7 --setting keycloak.setUp="A pool of 20 connections."
+ *                                             for the table of who is measured
  *
  * It needs Linux, and sends nothing beyond this machine and the servers that it was told of.
  */
@@ -27,7 +30,6 @@ import { storeResult, writeDocument } from './document/files.ts'
 import type { SinkAnswer, SinkQuestion } from './letters/sink.ts'
 import type { Bench, Figures } from './measurements/measurement.ts'
 import { MEASUREMENTS } from './measurements/measurements.ts'
-import { SUBJECTS } from './subjects/subjects.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -44,13 +46,12 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { names, isQuick, rounds, subjects } = readArguments()
+  const { names, isQuick, isWhole, rounds, subjects } = readArguments()
   await using postgres = await startDurablePostgres()
   await using sink = startHelper<SinkQuestion, SinkAnswer>(join(import.meta.dirname, 'letters/sink.ts'))
   const { port } = await sink.ask({ want: 'state' })
   const machine = await describeMachine(postgres.version)
   print(table({ columns: ['', 'this run'], rows: machine }))
-  const isWhole = !isQuick && subjects.length === SUBJECTS.length
   for (const name of names) {
     const { title, measure } = MEASUREMENTS[name]
     print(`\n${title}`)

@@ -13,7 +13,7 @@ export type Started = { subject: Subject; running: Running; databaseUrl: string;
  * @returns what was found, by subject and in the order of the rounds
  */
 export async function inTurn<Found>(
-  bench: Pick<Bench, 'postgres' | 'smtpUrl' | 'rounds'>,
+  bench: Pick<Bench, 'postgres' | 'smtpUrl' | 'rounds' | 'say'>,
   subjects: readonly Subject[],
   measure: (started: Started, round: number) => Promise<Found>,
 ): Promise<Map<Subject, Found[]>> {
@@ -25,13 +25,13 @@ export async function inTurn<Found>(
 
 /** Starts a subject on an empty database for as long as `use` takes. */
 export async function started<Found>(
-  { postgres, smtpUrl }: Pick<Bench, 'postgres' | 'smtpUrl'>,
+  { postgres, smtpUrl, say }: Pick<Bench, 'postgres' | 'smtpUrl' | 'say'>,
   subject: Subject,
   use: (started: Started) => Promise<Found>,
 ): Promise<Found> {
   await using database = await createDatabase(postgres.url)
   await using directory = await newDirectory()
-  await using running = await subject.start({ databaseUrl: database.url, directory: directory.path, smtpUrl })
+  await using running = await subject.start({ databaseUrl: database.url, directory: directory.path, smtpUrl, say })
   if (subject.isRemote) return await use({ subject, running, databaseUrl: database.url })
   await using meter = await DatabaseMeter.open(database.url)
   return await use({ subject, running, databaseUrl: database.url, database: meter })

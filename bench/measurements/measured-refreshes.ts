@@ -40,8 +40,10 @@ export async function measureRefreshes(
   const work = { kind: 'refresh' as const }
   const load = { adapter: subject.adapter, url: running.url, work, connections, people: [], warmUp: 0 }
   const warm = warmUp > 0 ? await sendLoad({ ...load, credentials, duration: warmUp }) : { credentials }
+  running.keepSessions?.(warm.credentials)
   const cost = await beginCost(running.pid, database)
   const result = await sendLoad({ ...load, credentials: warm.credentials, duration })
+  running.keepSessions?.(result.credentials)
   const measured = result.kinds.refresh!
   return {
     measured: { ...measured, ...(await cost(measured.count)) },

@@ -1,55 +1,101 @@
-import { readFileSync } from 'node:fs'
-import type { Adapter, Credential } from '../adapters/adapter.ts'
+import type { Adapter, Credential, Person } from '../adapters/adapter.ts'
 import { type AdapterChoice, adapterOf } from '../adapters/by-name.ts'
 import { Connection } from '../load/connection.ts'
+import { confirmInDatabase } from './auth-service/people.ts'
+import { KeptSessions, sessionsBegun, sessionsInFile } from './kept-sessions.ts'
+import { sayingEvery } from './progress.ts'
 import { signUpPeople } from './sign-up-people.ts'
-import type { Subject } from './subject.ts'
+import type { Place, Subject } from './subject.ts'
 
 export type RemoteServer = {
+  /** Its settings may also have `version` and `setUp`, in words for the document, and for this service `databaseUrl`. */
   adapter: AdapterChoice
   url: string
-  /** A file with one credential a line, for services where none can be had by one request. */
+  /** A file with one credential a line, for services where none can be had by one request; it is rewritten. */
   credentialsFile: string | undefined
 }
 
-/** A server that somebody else started, at a URL. */
-export function remoteSubject({ adapter: choice, url, credentialsFile }: RemoteServer): Subject {
+/**
+ * A server that somebody else started, at a URL. Its sessions last from one round to the next.
+ *
+ * @param taken names that other subjects have
+ */
+export function remoteSubject(server: RemoteServer, taken: readonly string[] = []): Subject {
+  const { adapter: choice, url, credentialsFile } = server
   const adapter = adapterOf(choice)
+  const { host } = new URL(url)
+  const { version = 'as it runs there', setUp } = choice.settings ?? {}
+  let say: Place['say'] = () => {}
+  const addPeople = (count: number) => addPeopleTo(server, adapter, count, say)
+  const sessions = new KeptSessions(
+    credentialsFile === undefined
+      ? sessionsBegun(async count => signInAll(adapter, url, await addPeople(count), say))
+      : sessionsInFile(credentialsFile),
+  )
+  const missing = whyNoPeople(server, adapter)
   return {
-    name: adapter.name,
+    name: taken.includes(adapter.name) ? `${adapter.name} at ${host}` : adapter.name,
     adapter: choice,
-    version: () => 'as it runs there',
-    setUp: `At ${new URL(url).host}, by whoever runs it; its refresh ${adapter.refreshDoes}.`,
+    version: () => version,
+    setUp: `At ${host}, by whoever runs it; its refresh ${adapter.refreshDoes}.${setUp === undefined ? '' : ` ${setUp}`}`,
     isRemote: true,
-    async start() {
+    ...(missing !== undefined && { hasNoPeople: missing }),
+    async start(place) {
+      say = place.say
       return {
         url,
-        addPeople: count => signUpPeople(adapter, url, count),
-        openSessions: count =>
-          credentialsFile === undefined ? signInOften(adapter, url, count) : credentialsIn(credentialsFile, count),
+        addPeople,
+        openSessions: count => {
+          if (credentialsFile === undefined && missing !== undefined)
+            throw new Error(
+              `${missing}: name a file of credentials, one a line, with --credentials, as in --credentials ` +
+                `${choice.name}=tokens.txt`,
+            )
+          return sessions.take(count)
+        },
+        keepSessions: successors => sessions.keep(successors),
         [Symbol.asyncDispose]: async () => {},
       }
     },
   }
 }
 
-async function signInOften(adapter: Adapter, url: string, count: number): Promise<Credential[]> {
-  const { name, signIn, signUp } = adapter
-  if (!signIn || !signUp)
-    throw new Error(
-      `${name} ${signIn ? 'makes no account' : 'begins no session'} in one request: name a file of credentials, one a ` +
-        'line, with --credentials, as in --credentials keycloak=tokens.txt',
+/** Why nobody can sign up and in there; undefined when people can. */
+function whyNoPeople({ adapter: choice }: RemoteServer, { name, signIn, signUp }: Adapter): string | undefined {
+  if (!signUp) return `${name} makes no account in one request`
+  if (!signIn) return `${name} begins no session in one request`
+  if (choice.name === 'auth-service' && choice.settings?.databaseUrl === undefined)
+    return (
+      `${name} lets nobody in whose email is not confirmed (--setting auth-service.databaseUrl=… lets accounts be ` +
+      'confirmed in its database)'
     )
-  await using connection = new Connection(url)
-  const credentials: Credential[] = []
-  for (const person of await signUpPeople(adapter, url, count))
-    credentials.push(signIn.read(await connection.send(signIn.ask(person))))
-  return credentials
+  return undefined
 }
 
-async function credentialsIn(file: string, count: number): Promise<Credential[]> {
-  const credentials = readFileSync(file, 'utf8').split('\n').filter(Boolean)
-  if (credentials.length < count)
-    throw new Error(`Needed: ${count} credentials, one a line, in ${file}\nFound:  ${credentials.length}`)
-  return credentials.slice(0, count)
+async function addPeopleTo(
+  { adapter: choice, url }: RemoteServer,
+  adapter: Adapter,
+  count: number,
+  say: Place['say'],
+): Promise<Person[]> {
+  const people = await signUpPeople(adapter, url, count, say)
+  const databaseUrl = choice.settings?.databaseUrl
+  if (choice.name === 'auth-service' && databaseUrl !== undefined) await confirmInDatabase(databaseUrl, people)
+  return people
+}
+
+async function signInAll(
+  { name, signIn }: Adapter,
+  url: string,
+  people: readonly Person[],
+  say: Place['say'],
+): Promise<Credential[]> {
+  await using connection = new Connection(url)
+  const credentials: Credential[] = []
+  const done = sayingEvery(people.length, far => say(`${name}: ${far} people have signed in`))
+  for (const person of people) {
+    credentials.push(signIn!.read(await connection.send(signIn!.ask(person))))
+    done()
+  }
+  return credentials
 }

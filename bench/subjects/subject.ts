@@ -12,6 +12,8 @@ export type Subject = {
   setUp: string
   /** Whether it runs elsewhere, so that neither its processor time nor its database can be looked at. */
   isRemote?: true
+  /** Why nobody can sign up and in there, where the adapter alone does not tell. */
+  hasNoPeople?: string
   /** Starts it as one process, on an empty database of its own. @throws with what it printed, when it does not answer */
   start(place: Place): Promise<Running>
 }
@@ -23,6 +25,8 @@ export type Place = {
   directory: string
   /** A mail server that drops what it gets. */
   smtpUrl: string
+  /** Shows how far it is, where something takes long. */
+  say(line: string): void
 }
 
 export type Running = AsyncDisposable & {
@@ -38,4 +42,6 @@ export type Running = AsyncDisposable & {
   addUnconfirmed?(count: number): Promise<Confirmation[]>
   /** Begins sessions, before anything is measured; it may write to the database directly. */
   openSessions(count: number): Promise<Credential[]>
+  /** Takes back what the sessions go on with, where they last from one round to the next. */
+  keepSessions?(successors: readonly Credential[]): void
 }

@@ -9,9 +9,14 @@ export async function addPeople(
   count: number,
 ): Promise<Person[]> {
   const people = await signUpPeople(authService(), url, count)
+  await confirmInDatabase(databaseUrl, people)
+  return people
+}
+
+/** Confirms the accounts of people who have just signed up. */
+export async function confirmInDatabase(databaseUrl: string, people: readonly Person[]): Promise<void> {
   await using client = await connectTo(databaseUrl)
   await client.query(`update account set status = 'active', confirmed_at = now() where email = any($1)`, [
     people.map(({ email }) => email),
   ])
-  return people
 }

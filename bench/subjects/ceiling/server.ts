@@ -20,17 +20,24 @@ const TTL = 300 // seconds
 const port = Number(process.env.PORT)
 const origin = `http://127.0.0.1:${port}`
 const metrics = createMetrics()
+const heldRefusals = new HeldRefusals()
 const server = createHttpServer({
   logger: createLogger('error'),
   trustedProxies: [],
   isHttps: false,
   problems: {},
   isUnavailable: () => false,
-  heldRefusals: new HeldRefusals(),
+  heldRefusals,
   closedConnections: metrics.closedConnections,
   onAnswer: ({ seconds, ...labels }) => metrics.requests.observe({ ...labels, status: String(labels.status) }, seconds),
 })
-const needs = { sessions: sessionsWithoutDatabase(), clientId: 'default', isUnavailable: () => false }
+const needs = {
+  sessions: sessionsWithoutDatabase(),
+  clientId: 'default',
+  forgeries: { count: () => {} },
+  isUnavailable: () => false,
+  heldRefusals,
+}
 await server.register(async scope => sessionRoutes(scope, needs))
 await server.listen({ host: '127.0.0.1', port })
 process.on('SIGTERM', () => process.exit())
@@ -61,6 +68,6 @@ function sessionsWithoutDatabase(): Pick<Sessions, 'exchange' | 'revoke'> {
         sessionId,
       }
     },
-    revoke: async () => {},
+    revoke: async () => true,
   }
 }
