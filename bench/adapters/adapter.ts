@@ -37,6 +37,8 @@ export type Adapter = {
   name: string
   /** What its refresh does, where the comparison depends on it; without a full stop. */
   refreshDoes: string
+  /** How it hashes passwords by default, where people sign in or up: with what and with what costs. */
+  passwordHash?: string
   refresh: Refresh
   /** Absent where the service cannot be asked for it in one request. */
   signUp?: SignUp

@@ -8,6 +8,7 @@ export function authService(): Adapter {
   return {
     name: 'this service',
     refreshDoes: 'rotates the refresh token, and answers a JWT',
+    passwordHash: 'argon2id, 19 MiB, 2 passes',
     refresh: {
       ask: credential => ({
         method: 'POST',

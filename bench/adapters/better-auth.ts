@@ -15,6 +15,7 @@ export function betterAuthSession(): Adapter {
   return {
     name: 'better-auth, session to JWT',
     refreshDoes: 'looks the session of the cookie up, and answers a JWT; the cookie stays the same',
+    passwordHash: 'scrypt, 32 MiB',
     refresh: {
       ask: cookie => ({ method: 'GET', path: '/api/auth/token', headers: { cookie } }),
       read: ({ status, body }, cookie) => {

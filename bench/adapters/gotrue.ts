@@ -18,6 +18,8 @@ export type GoTrueSettings = {
  * that is taken; `GOTRUE_DISABLE_SIGNUP=false`; no captcha. It counts requests per address only where
  * `GOTRUE_RATE_LIMIT_HEADER` names a header that a request has: leave that unset. Supabase's own gateway does set it.
  * `GOTRUE_JWT_KEYS` gives it a key pair to sign with; without them it signs with `GOTRUE_JWT_SECRET`, by HMAC.
+ * `GOTRUE_DB_MAX_POOL_SIZE=20`: unset, its connections have no limit and it is many times slower, so that a figure would
+ * be one of a misconfiguration. `--setting gotrue.setUp="A pool of 20 connections."` puts it into the document.
  */
 export function gotrue({ apiKey, basePath = '' }: GoTrueSettings = {}): Adapter {
   const headers = { 'content-type': 'application/json', ...(apiKey === undefined ? {} : { apikey: apiKey }) }
@@ -30,6 +32,7 @@ export function gotrue({ apiKey, basePath = '' }: GoTrueSettings = {}): Adapter 
   return {
     name: 'GoTrue (Supabase Auth)',
     refreshDoes: 'rotates the refresh token, and answers a JWT and the person',
+    passwordHash: 'bcrypt, cost 10',
     refresh: {
       ask: credential => post('/token?grant_type=refresh_token', { refresh_token: credential }),
       read: expectRotatedTokens,

@@ -44,6 +44,7 @@ export function keycloak(settings: KeycloakSettings): Adapter {
       ask: credential => grant({ grant_type: 'refresh_token', refresh_token: credential }),
       read: revokeRefreshToken === 'on' ? expectRotatedTokens : expectTokens,
     },
+    passwordHash: 'argon2id, 7 MiB, 5 passes',
     signIn: {
       ask: ({ email, password }) => grant({ grant_type: 'password', username: email, password }),
       read: expectTokens,

@@ -37,6 +37,7 @@ export function rauthy({ clientId, clientSecret }: RauthySettings): Adapter {
       ask: credential => grant({ grant_type: 'refresh_token', refresh_token: credential }),
       read: expectRotatedTokens,
     },
+    passwordHash: 'argon2id, 128 MiB',
     signIn: {
       ask: ({ email, password }) => grant({ grant_type: 'password', username: email, password }),
       read: expectTokens,

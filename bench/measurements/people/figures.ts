@@ -1,3 +1,5 @@
+import { authService } from '../../adapters/auth-service.ts'
+import { adapterOf } from '../../adapters/by-name.ts'
 import type { Measured } from '../../load/recorder.ts'
 import type { Subject } from '../../subjects/subject.ts'
 import { type Aim, judge, type Table } from '../measurement.ts'
@@ -13,24 +15,41 @@ export type Round = {
   bareHashes: number
 }
 
+const HASH_OF_ALL_LANES = authService().passwordHash!
+
 export type Found = Map<Subject, Round[]>
 
 /** How fast each kind of request is. */
 export function tablesOf(found: Found): Table[] {
-  const bare = ['bare argon2id of all lanes', spread(bareHashes(ownRounds(found)), 1), '', '']
+  if (found.size === 0) return []
+  const own = ownRounds(found)
+  const bare = ['bare hashing in all lanes', HASH_OF_ALL_LANES, spread(bareHashes(own), 1), '', '']
   return [
-    tableOf('Sign-ins', found, round => round['sign-in'], [bare]),
+    withHashes(
+      tableOf('Sign-ins', found, round => round['sign-in']),
+      found,
+      own.length > 0 ? [bare] : [],
+    ),
     tableOf('Confirmations', found, round => round.confirm),
-    tableOf('Sign-ups', found, round => round['sign-up']),
+    withHashes(
+      tableOf('Sign-ups', found, round => round['sign-up']),
+      found,
+    ),
   ]
 }
 
-function tableOf(
-  title: string,
+/** A rate that is bound by a hash means little without its kind. */
+function withHashes(
+  { columns: [first = '', ...columns], rows, ...table }: Table,
   found: Found,
-  pick: (round: Round) => Measured | undefined,
   others: string[][] = [],
-): Table {
+) {
+  const hashes = [...found.keys()].map(({ adapter }) => adapterOf(adapter).passwordHash ?? '–')
+  const withHash = rows.map(([name = '', ...figures], index) => [name, hashes[index]!, ...figures])
+  return { ...table, columns: [first, 'hash', ...columns], rows: [...withHash, ...others] }
+}
+
+function tableOf(title: string, found: Found, pick: (round: Round) => Measured | undefined): Table {
   const rows = [...found].map(([{ name }, rounds]) => {
     const measured = rounds.map(pick).filter(one => one !== undefined)
     const of = (key: 'rate' | 'p50' | 'p99', digits: number) =>
@@ -40,7 +59,7 @@ function tableOf(
       )
     return [name, of('rate', 1), of('p50', 1), of('p99', 1)]
   })
-  return { title, columns: ['', 'a second', 'p50 (ms)', 'p99 (ms)'], rows: [...rows, ...others] }
+  return { title, columns: ['', 'a second', 'p50 (ms)', 'p99 (ms)'], rows }
 }
 
 /** Whether signing in takes this service much beside the hash. */

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { startHelper } from '../../../test/measuring/helper-process.ts'
-import { adapterOf } from '../../adapters/by-name.ts'
 import type { Load } from '../../load/generator.ts'
 import type { Measured } from '../../load/recorder.ts'
 import { sendLoad } from '../../load/send-load.ts'
 import { inTurn, type Started } from '../in-turn.ts'
 import type { Bench, Figures, Measurement } from '../measurement.ts'
+import { withPeople } from '../with-people.ts'
 import type { HashingAnswer, HashingQuestion } from './bare-hashing.ts'
 import { aimsOf, type Found, type Round, tablesOf } from './figures.ts'
 
@@ -19,9 +19,10 @@ const DURATION = 10 // seconds
 export const people: Measurement = {
   title: 'Sign-ins, confirmations and sign-ups',
   async measure(bench) {
-    const able = bench.subjects.filter(({ adapter }) => adapterOf(adapter).signIn && adapterOf(adapter).signUp)
+    const { able, leftOut } = withPeople(bench.subjects)
+    for (const line of leftOut) bench.say(line)
     const found = await inTurn(bench, able, started => measureSubject(started, bench))
-    return figuresOf(found, bench)
+    return figuresOf(found, leftOut, bench)
   },
 }
 
@@ -66,14 +67,14 @@ async function bareRate(duration: number): Promise<number> {
   return (await hashing.ask({ duration })).rate
 }
 
-function figuresOf(found: Found, bench: Bench): Figures {
+function figuresOf(found: Found, leftOut: readonly string[], bench: Bench): Figures {
   return {
     how:
       `${CONNECTIONS} clients sign in with the right passwords of ${PEOPLE} people, then confirm, then sign up, each for ` +
       `${bench.scaled(DURATION)} s after ${bench.scaled(WARM_UP)} s of warm-up, in ${bench.rounds} rounds. Bare hashing ` +
       'verifies passwords in as many lanes as this service has, in a process that does nothing else, with no load ' +
-      'generator beside it. Other services hash in other ways: what they do a second tells of the strength of their ' +
-      'hash as much as of their speed.',
+      'generator beside it. A sign-in or sign-up takes as long as its password hash, of which the table has the kind: ' +
+      'between different hashes, their rates tell which hash costs more, and not which service is faster.',
     tables: tablesOf(found),
     aims: aimsOf(found),
     remarks: [
@@ -82,6 +83,7 @@ function figuresOf(found: Found, bench: Bench): Figures {
         'written to the database, not signed up, and no letter is sent: their tokens are made as the service makes them.',
       'This service asks for the ticket of the sign-up beside the token of the letter, and records what happened; the ' +
         'others believe the token alone.',
+      ...leftOut,
     ],
   }
 }
