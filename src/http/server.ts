@@ -16,7 +16,7 @@ import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
 import { answerClientError } from './connections/client-error.ts'
 import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
 import { prepareListeningServers } from './connections/listening-servers.ts'
-import { boundPipelining } from './connections/pipelined-requests.ts'
+import { PipeliningBound } from './connections/pipelined-requests.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import { parseIp } from './ip-address.ts'
 import { acceptJson } from './json.ts'
@@ -60,6 +60,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options
   const proxies = new TrustedProxies(trustedProxies)
   const headersFor = (id: string) => commonHeaders(id, isHttps)
+  const warnOfPipelining = onceAMinute((socket: Socket) =>
+    logger.warn({ ip: parseIp(socket.remoteAddress ?? '') }, 'a connection with too many requests at once was closed'),
+  )
+  const pipelining = new PipeliningBound(socket => {
+    closedConnections.inc({ reason: 'pipelined' })
+    warnOfPipelining(socket)
+  })
   const server = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
@@ -86,7 +93,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       },
     },
     frameworkErrors: (error, request, reply) => {
-      reply.headers(headersFor(request.id)) // no hook runs for a path that cannot be read
+      // No hook runs for a path that cannot be read.
+      if (!pipelining.admit(request.raw, reply.raw)) return void reply.hijack()
+      reply.headers(headersFor(request.id))
       void answerError(error, request, reply)
     },
     clientErrorHandler: () => {}, // is for one address alone; see below
@@ -112,12 +121,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return sendProblem(reply, codes, new Refusal(methods.length > 0 ? 'method_not_allowed' : 'not_found'))
   })
   rememberRoutes(server)
-  const warnOfPipelining = onceAMinute((socket: Socket) =>
-    logger.warn({ ip: parseIp(socket.remoteAddress ?? '') }, 'a connection with too many requests at once was closed'),
-  )
-  boundPipelining(server, socket => {
-    closedConnections.inc({ reason: 'pipelined' })
-    warnOfPipelining(socket)
+  server.addHook('onRequest', (request, reply, done) => {
+    if (pipelining.admit(request.raw, reply.raw)) done()
+    else reply.hijack() // nothing further happens to it
   })
   readForwardedFor(server, proxies, logger)
   takeTurns(server)

@@ -224,4 +224,17 @@ describe('a connection', () => {
     assert.ok(lines.filter(line => line.includes('"answered"')).length < 100)
     assert.equal((await sendRaw(port, rawRequest('GET', '/livez'))).answers[0]?.status, 200)
   })
+
+  test('[R77] is closed just so when the paths of those requests cannot be read', async () => {
+    await using service = await startTestService('PGlite')
+    const { port } = service.service
+    const many = await sendRaw(port, rawRequest('GET', '/%', { connection: 'keep-alive' }).repeat(2_000))
+    assert.ok(many.isClosed && many.answers.length < 2_000)
+    assert.match(service.log(), /too many requests at once/)
+    const few = await sendRaw(port, rawRequest('GET', '/%', { connection: 'keep-alive' }) + rawRequest('GET', '/livez'))
+    assert.deepEqual(
+      few.answers.map(({ status }) => status),
+      [400, 200],
+    )
+  })
 })

@@ -1,5 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 
 const MOST_UNFINISHED = 16 // requests of one connection
 
@@ -7,26 +7,30 @@ const MOST_UNFINISHED = 16 // requests of one connection
  * Closes connections that send many requests without waiting for responses. HTTP allows it (RFC 9112 section 9.3.2), and
  * hardly any client does it. Node hands on all requests of one read of the socket, thousands in 64 KB, and their
  * responses wait in memory as long as the client reads none.
- *
- * @param onClose is told of each
  */
-export function boundPipelining(server: Pick<FastifyInstance, 'addHook'>, onClose: (socket: Socket) => void): void {
-  const unfinished = new WeakMap<Socket, number>()
+export class PipeliningBound {
+  readonly #unfinished = new WeakMap<Socket, number>()
+  readonly #onClose: (socket: Socket) => void
 
-  server.addHook('onRequest', (request, reply, done) => {
-    const { socket } = request.raw
-    const count = (unfinished.get(socket) ?? 0) + 1
-    if (count <= MOST_UNFINISHED) {
-      unfinished.set(socket, count)
-      return done()
+  /** @param onClose is told of each connection that is closed */
+  constructor(onClose: (socket: Socket) => void) {
+    this.#onClose = onClose
+  }
+
+  /** Counts a request until its response has been sent. @returns false when its connection was closed instead */
+  admit({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const count = (this.#unfinished.get(socket) ?? 0) + 1
+    if (count > MOST_UNFINISHED) {
+      if (!socket.destroyed) this.#close(socket)
+      return false
     }
-    reply.hijack() // nothing further happens to it
-    if (socket.destroyed) return
-    socket.resetAndDestroy()
-    onClose(socket)
-  })
+    this.#unfinished.set(socket, count)
+    response.once('close', () => this.#unfinished.set(socket, (this.#unfinished.get(socket) ?? 1) - 1))
+    return true
+  }
 
-  server.addHook('onResponse', async ({ raw: { socket } }) => {
-    unfinished.set(socket, (unfinished.get(socket) ?? 1) - 1)
-  })
+  #close(socket: Socket): void {
+    socket.resetAndDestroy()
+    this.#onClose(socket)
+  }
 }
