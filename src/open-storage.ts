@@ -17,6 +17,7 @@ import { type Database, embeddedDatabase } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue.ts'
+import { onceAvailable } from './storage/start-patience.ts'
 import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
 import { resealSigningKeys } from './tokens/signing-keys.ts'
 
@@ -124,24 +125,29 @@ async function openPostgres(url: string, opened: AsyncDisposableStack, logger: L
     return database
   }
   const forMigration = open({ connections: 1, work: 'migration' })
-  const { isPooled } = await checkPostgres(forMigration, url)
+  const { isPooled } = await checkPostgres(forMigration, url, logger)
   if (isPooled)
     logger.info('a connection pooler such as PgBouncer leads to the database: the queue polls, and nothing is prepared')
   const migrations = await migrate(forMigration)
-  return {
+  const databases = {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),
     refreshDatabase: open({ connections: 1, isPrepared: true }), // one batch of exchanges at a time
-    queueBackend: { postgresUrl: url, isPooled },
-    migrations,
   }
+  for (const database of Object.values(databases)) await checkPostgres(database, url, logger)
+  return { ...databases, queueBackend: { postgresUrl: url, isPooled }, migrations }
 }
 
-/** @returns whether a pooler stands between, which may give each transaction another session */
-async function checkPostgres(database: Database, url: string): Promise<{ isPooled: boolean }> {
+/**
+ * Makes the first connection of a pool, patiently.
+ * @returns whether a pooler stands between, which may give each transaction another session
+ */
+async function checkPostgres(database: Database, url: string, logger: Logger): Promise<{ isPooled: boolean }> {
   const { host, pathname } = new URL(url)
   const needed = `PostgreSQL ${OLDEST_POSTGRES} or newer at ${host}${pathname}`
-  const { version, isPooled } = await describeServer(database).catch(error => {
+  const onWait = (err: unknown) =>
+    logger.warn({ err, host, database: pathname.slice(1) }, 'the database is not available yet; the start waits for it')
+  const { version, isPooled } = await onceAvailable(() => describeServer(database), onWait).catch(error => {
     throw new OperatorError(
       {
         needed,

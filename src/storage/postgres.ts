@@ -11,7 +11,8 @@ const MOST_CONNECTIONS = 10
  * request is to be answered.
  */
 const LONGEST_QUERY = { request: 2_500, background: 30_000, migration: 0 }
-const LONGEST_WAIT_FOR_CONNECTION = 2_000 // milliseconds
+/** Milliseconds that a connection is waited for, or made. Where no request waits, a busy machine has longer. */
+const LONGEST_WAIT_FOR_CONNECTION = { request: 2_000, background: 5_000, migration: 5_000 }
 const SERVER_ENDS_EARLIER = 500 // milliseconds
 
 /** What a query is a part of, which decides how long it may take. Migrations have no limit. */
@@ -21,11 +22,11 @@ export type Work = keyof typeof LONGEST_QUERY
  * How connections to PostgreSQL are made, for any pool of `pg`: nothing on them waits for ever.
  * @param url a PostgreSQL connection URL
  */
-export function postgresConnections(url: string, longestQuery: number) {
+export function postgresConnections(url: string, longestQuery: number, work: Work = 'request') {
   return {
     connectionString: url,
     Client: BoundedClient,
-    connectionTimeoutMillis: LONGEST_WAIT_FOR_CONNECTION,
+    connectionTimeoutMillis: LONGEST_WAIT_FOR_CONNECTION[work],
     query_timeout: longestQuery,
     session_statement_timeout: Math.max(0, longestQuery - SERVER_ENDS_EARLIER),
     keepAlive: true,
@@ -47,7 +48,7 @@ export function postgresDatabase(
     work = 'request',
   }: { connections?: number; isPrepared?: boolean; work?: Work } = {},
 ): Database {
-  const options = { ...postgresConnections(url, LONGEST_QUERY[work]), max: connections }
+  const options = { ...postgresConnections(url, LONGEST_QUERY[work], work), max: connections }
   const pool = new FailFastPool(isPrepared ? { ...options, Client: PreparingClient } : options, logger)
   return databaseOver(new PostgresDialect({ pool }))
 }

@@ -175,7 +175,8 @@ function isOfLaterVersion(data: unknown, known: number): boolean {
 }
 
 function backendOptions(backend: QueueBackend, longestQuery: number) {
-  if ('postgresUrl' in backend) return { ...postgresConnections(backend.postgresUrl, longestQuery), max: 4 }
+  if ('postgresUrl' in backend)
+    return { ...postgresConnections(backend.postgresUrl, longestQuery, 'background'), max: 4 }
   const inner = fromPglite(backend.pglite)
   const db: NonNullable<ConstructorOptions['db']> = {
     ...inner,
