@@ -1,6 +1,7 @@
+import { concurrentExchanges } from './concurrent-exchanges.ts'
 import { flood } from './flood.ts'
 import { growth } from './growth/growth.ts'
-import { letters } from './letters.ts'
+import { letters } from './letters/letters.ts'
 import type { Measurement } from './measurement.ts'
 import { memory } from './memory.ts'
 import { mixedDay } from './mixed-day.ts'
@@ -11,6 +12,7 @@ import { start } from './start.ts'
 /** By the names that `npm run bench` takes, in the order of the document. */
 export const MEASUREMENTS = {
   refreshes,
+  'concurrent-exchanges': concurrentExchanges,
   people,
   'mixed-day': mixedDay,
   flood,

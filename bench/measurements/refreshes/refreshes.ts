@@ -66,7 +66,8 @@ function figuresOf(found: Found, bench: Bench): Figures {
 const REMARKS = [
   'The ceiling answers each request as it comes. With many clients this service does more than that: what waits for one ' +
     'batch is answered together, and costs the service less processor time each, as the column tells.',
-  'Nobody but this service and the two refresh grants rotates; better-auth’s session to JWT writes nothing.',
+  'Of those that are started here, this service and the two refresh grants rotate; better-auth’s session to JWT writes ' +
+    'nothing.',
   'A start goes from the command to the first answered request and makes the tables of an empty database, as far as there ' +
     'are any; each server is run by `node` alone, this service and the ceiling with the flags that `npm start` gives. ' +
     'Memory is what the process holds resident (`VmRSS`), PostgreSQL not included: just before its first refresh, and ' +
