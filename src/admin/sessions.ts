@@ -1,4 +1,4 @@
-import { raiseRevision } from '../accounts/account-store.ts'
+import { findAccount, raiseRevision } from '../accounts/account-store.ts'
 import { recordEvent } from '../audit/audit-store.ts'
 import { endOneSession, endSomeSessions } from '../sessions/session-ending-store.ts'
 import { type ListedSession, listSessions } from '../sessions/session-list-store.ts'
@@ -46,7 +46,8 @@ export const sessionsEnd = operation({ session: 'string', by: 'string' }, async 
         found: `none with ${id}`,
         remedy: 'sessions list shows those that there are',
       })
-    const facts = { accountId: found.accountId, sessionId: id, reason: 'session', operator }
+    const email = (await findAccount(transaction, found.accountId))?.email
+    const facts = { accountId: found.accountId, email, sessionId: id, reason: 'session', operator }
     if (found.hasEnded) await recordEvent(transaction, 'sessions.ended', facts)
     return { ended: found.hasEnded ? 1 : 0 }
   })

@@ -9,6 +9,7 @@ import { socketPath } from '../control-socket/socket-path.ts'
 import { createLogger } from '../log.ts'
 import type { Storage } from '../open-storage.ts'
 import { OperatorError } from '../operator-error.ts'
+import { refuseRetiredFirst } from '../secrets/secret-key-check.ts'
 
 const STARTS_WITHIN = 10_000 // milliseconds that a service may hold the directory before it can be reached
 
@@ -64,7 +65,11 @@ export class Administration implements AsyncDisposable {
 
 async function openHere(config: Config): Promise<Storage> {
   const { openStorage } = await import('../open-storage.ts')
-  return openStorage(config, createLogger('warn'))
+  await using opened = new AsyncDisposableStack()
+  const storage = opened.use(await openStorage(config, createLogger('warn')))
+  await refuseRetiredFirst(storage.backgroundDatabase, storage.secretKeys)
+  opened.move()
+  return storage
 }
 
 function hasSocketPath(dataDirectory: string): boolean {

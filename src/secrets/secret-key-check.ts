@@ -9,6 +9,7 @@ import {
   lockSecretKeys,
   noteMaking,
   noteSecretKey,
+  settingOf,
 } from './secret-key-store.ts'
 
 /** Something that is worth nothing without the secret key it was made with. */
@@ -100,6 +101,24 @@ async function refuseUnfit(
   return known
 }
 
+/**
+ * What a command checks besides: what it seals must not be sealed with a key that the service has retired, which may have
+ * leaked. That happens with settings of before.
+ *
+ * @throws OperatorError
+ */
+export async function refuseRetiredFirst(database: Database, keys: KeyRing): Promise<void> {
+  const [first] = keys.ids
+  const known = await knownSecretKeys(database)
+  const found = known.find(({ id, isRetired }) => id === first && isRetired)
+  if (!found) return
+  throw new OperatorError({
+    needed: 'the AUTH_SECRET_KEY that the service runs with now',
+    found: `"${first}" as the first key, which is retired since ${found.retiredAt!.toISOString()}`,
+    remedy: `set AUTH_SECRET_KEY as the service has it, with ${settingOf(found)} behind the first key, then run the command again`,
+  })
+}
+
 function refuseAnotherKey(keys: KeyRing, { id, checkValue }: KnownSecretKey): void {
   if (namedCheck(keys, id).checkValue.equals(checkValue)) return
   throw new OperatorError({
@@ -123,13 +142,14 @@ function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]):
   })
 }
 
-function refuseWhileMaking(keys: KeyRing, { id, isMaking, madeAt }: KnownSecretKey): void {
+function refuseWhileMaking(keys: KeyRing, key: KnownSecretKey): void {
+  const { id, isMaking, madeAt } = key
   if (!isMaking) return
   throw new OperatorError({
     needed: `the secret key "${id}", which a process on this database made with at ${madeAt!.toISOString()}`,
     found: `AUTH_SECRET_KEY with ${listOf(keys)} only`,
     remedy:
-      `start every process with AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:… before one leaves "${id}" out; ` +
+      `start every process with AUTH_SECRET_KEY=${keys.ids[0]}:…,${settingOf(key)} before one leaves "${id}" out; ` +
       'three minutes after the last one was stopped that made with it, it can be left out',
   })
 }
@@ -137,9 +157,10 @@ function refuseWhileMaking(keys: KeyRing, { id, isMaking, madeAt }: KnownSecretK
 async function refuseWhileNeeded(
   transaction: DatabaseTransaction,
   keys: KeyRing,
-  { id, retiredAt, isRetired }: KnownSecretKey,
+  key: KnownSecretKey,
   uses: readonly SecretKeyUse[],
 ): Promise<void> {
+  const { id, retiredAt, isRetired } = key
   const needs: string[] = []
   for (const { what, count, endsWithKey } of uses) {
     if (endsWithKey && isRetired) continue
@@ -151,8 +172,8 @@ async function refuseWhileNeeded(
     needed: `the secret key "${id}", which ${needs.join(', ')} of this database still need`,
     found: `AUTH_SECRET_KEY with ${listOf(keys)} only`,
     remedy:
-      `add the key behind the first one, AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:…` +
-      (retiredAt ? `, until ${retiredAt.toISOString()}` : `, or ${id}:…:retired to end what clients hold of it`) +
+      `add the key behind the first one, AUTH_SECRET_KEY=${keys.ids[0]}:…,${settingOf(key)}` +
+      (retiredAt ? '' : `, or ${id}:…:retired to end what clients hold of it`) +
       '; auth-service secrets status says when it can be left out',
   })
 }

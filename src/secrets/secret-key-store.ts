@@ -25,6 +25,12 @@ export type KnownSecretKey = {
   isRetired: boolean
 }
 
+/** How a key other than the first stands in AUTH_SECRET_KEY, without the key: one that is retired stays so. */
+export function settingOf({ id, retiredAt, isRetired }: KnownSecretKey): string {
+  if (isRetired) return `${id}:…:retired`
+  return retiredAt ? `${id}:…:retired=${retiredAt.toISOString()}` : `${id}:…`
+}
+
 /** How long a key counts as one that is made with: a process notes it each minute, and may be late. */
 const MADE_RECENTLY = 150 // seconds
 

@@ -1,7 +1,7 @@
 import type { Queryable } from '../storage/database.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { SecretKeyUse } from './secret-key-check.ts'
-import { type KnownSecretKey, knownSecretKeys } from './secret-key-store.ts'
+import { type KnownSecretKey, knownSecretKeys, settingOf } from './secret-key-store.ts'
 
 /**
  * The part that a secret key has: `makes` and verifies, only `accepts`, is `retired` so that its MACs are refused, or is
@@ -58,16 +58,17 @@ function roleOf(keys: KeyRing, { id }: KnownSecretKey): SecretKeyRole {
 
 function nextStep(
   keys: KeyRing,
-  { id, madeAt, isMaking, retiredAt }: KnownSecretKey,
+  key: KnownSecretKey,
   role: SecretKeyRole,
   neededBy: SecretKeyStatus['neededBy'],
 ): string {
+  const { id, madeAt, isMaking, retiredAt } = key
   if (role === 'makes') return 'keep it; to replace it, put a new key behind it first'
   if (role === 'missing') return 'add it behind the first key wherever it is missing'
   if (madeAt === null)
     return `once every process is started with it: put it in front, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…`
   if (isMaking)
-    return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${id}:…`
+    return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${settingOf(key)}`
   if (neededBy.length === 0) return 'leave it out'
   if (neededBy.some(({ what }) => what !== 'sessions'))
     return 'start a process anew, which seals all with the first key'

@@ -34,11 +34,12 @@ for (const kind of DATABASES)
     const reasonOf = async (refreshToken: string) => (await exchange(service, refreshToken)).body.reason
     const attempt = (email: string, password: string, network = '192.0.2.1') =>
       send(`${service.url}/v1/sessions`, { json: { email, password }, headers: { 'x-forwarded-for': network } })
-    const eventsOf = async ({ id }: Pick<SignedUp, 'id'>) => {
+    const eventsOf = async ({ id, email }: Pick<SignedUp, 'id' | 'email'>) => {
       const events = await service.service.database
         .selectFrom('audit_event')
         .select(['type', 'operator', 'reason', 'count'])
         .where('account_id', '=', id)
+        .where('email', '=', email)
         .where('operator', 'is not', null)
         .orderBy('id')
         .execute()

@@ -82,7 +82,7 @@ for (const kind of DATABASES)
     async function runBlock({ language, text }: Block): Promise<string> {
       if (language === 'sql') {
         const { rows } = await sql
-          .raw(text.replaceAll(':account', `'${account.email}'`))
+          .raw(text.replaceAll(":'account'", `'${account.email}'`))
           .execute(service.service.database)
         return JSON.stringify(rows)
       }

@@ -5,9 +5,16 @@ import { sql } from 'kysely'
 import { countPasswordsWithPepper } from '../../src/accounts/account-store.ts'
 import { SEALED_STORES, SECRET_KEY_USES } from '../../src/open-storage.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { insertPepper } from '../../src/secrets/pepper-store.ts'
 import { Peppers } from '../../src/secrets/peppers.ts'
-import { checkSecretKeys, noteMakingKey, takeUpSecretKeys } from '../../src/secrets/secret-key-check.ts'
+import {
+  checkSecretKeys,
+  noteMakingKey,
+  refuseRetiredFirst,
+  takeUpSecretKeys,
+} from '../../src/secrets/secret-key-check.ts'
 import { idsOfMadeKeys } from '../../src/secrets/secret-key-store.ts'
+import { secretKeyStatus } from '../../src/secrets/status.ts'
 import { type Database, inTransaction } from '../../src/storage/database.ts'
 import { UnavailableError } from '../../src/storage/unavailable.ts'
 import { SigningKeys } from '../../src/tokens/signing-keys.ts'
@@ -110,10 +117,33 @@ for (const kind of DATABASES)
       await assert.rejects(start(ring('k2')), /"k1", which 1 sessions .* k1:…:retired/s)
       await start(ring('k2', 'k1:retired=2030-01-01T02:00:00Z'))
       await at('01:59:59')
-      await assert.rejects(start(ring('k2')), /until 2030-01-01T02:00:00/)
+      await assert.rejects(start(ring('k2')), /k1:…:retired=2030-01-01T02:00:00/)
       await at('02:00:00')
       await start(ring('k2'))
       assert.deepEqual(await idsOfMadeKeys(database), ['k2'])
+    })
+
+    test('nothing tells an operator to take a retired key back', async () => {
+      await start(ring('k1', 'k2'))
+      const keys = ring('k2', 'k1:retired')
+      await start(keys)
+      await assert.rejects(start(ring('k2')), /=k2:…,k1:…:retired before/)
+      const steps = (await secretKeyStatus(database, keys, SECRET_KEY_USES)).map(({ next }) => next)
+      assert.match(steps[1]!, /=k2:…,k1:…:retired$/)
+      await insertPepper(database, { id: 'left', sealedKey: Buffer.alloc(1), sealedWith: 'k1', createdWith: 'k1' })
+      await shiftClock(database, 10 * MINUTE)
+      await assert.rejects(start(ring('k2')), /=k2:…,k1:…:retired;/)
+    })
+
+    test('a command whose first key the service has retired is refused, before it seals with it', async () => {
+      await start(ring('k1', 'k2'))
+      await refuseRetiredFirst(database, ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired'))
+      await assert.rejects(
+        refuseRetiredFirst(database, ring('k1', 'k2')),
+        /"k1" as the first key, which is retired since/,
+      )
+      await refuseRetiredFirst(database, ring('k2', 'k1:retired'))
     })
 
     test('a retirement that is taken back is forgotten, and one without a time holds from its first start', async () => {
