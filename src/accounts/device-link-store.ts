@@ -40,7 +40,8 @@ export async function noteDeviceLinkRequest(db: Queryable, requestId: string, em
       requested_at = auth_now(),
       request_id = case when ${isPending} then link.request_id else excluded.request_id end,
       pending_since = case when ${isPending} then link.pending_since else auth_now() end
-    where link.requested_at <= auth_now() - make_interval(secs => ${REQUESTED_AFTER})
+    where not (link.requested_at between auth_now() - make_interval(secs => ${REQUESTED_AFTER})
+      and auth_now() + make_interval(secs => ${REQUESTED_AFTER})) -- later than that, the clock was put back
     returning 1`.execute(db)
   return rows.length > 0
 }

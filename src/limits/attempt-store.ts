@@ -17,6 +17,8 @@ declare module '../storage/database.ts' {
 /** A limit, and the key of what it counts by. */
 export type Counter = { key: Buffer; limit: Limit }
 
+/** Seconds by which now() of one transaction may be behind that of another one that has ended. */
+const TRANSACTIONS_APART = 60
 const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is more would overflow
 
 /**
@@ -25,6 +27,8 @@ const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is
  *
  * What is not blocked is so since ever, and not since now: the transaction whose now() it is may have begun later.
  * The keys go in order, so that two attempts never wait for one another in a circle.
+ *
+ * A block that is longer than any can be was noted while the clock of the database was ahead, and has ended.
  * @returns those that counted it; the others are blocked
  */
 export async function countAttempt(db: Queryable, counters: readonly Counter[]): Promise<Buffer[]> {
@@ -53,7 +57,10 @@ export async function countAttempt(db: Queryable, counters: readonly Counter[]):
       ) as raised
       where attempted.key = excluded.key
     )
-    where counter.blocked_until <= auth_now()
+    where counter.blocked_until <= auth_now() or counter.blocked_until > auth_now() + (
+      select make_interval(secs => longest_block + ${sql.lit(TRANSACTIONS_APART)})
+      from attempted where attempted.key = excluded.key
+    )
     returning key`.execute(db)
   return rows.map(({ key }) => Buffer.from(key))
 }

@@ -27,7 +27,8 @@ export class BlockedCounters {
       const until = this.#until.get(name)
       if (until === undefined) continue
       const now = this.#now()
-      if (until.known <= now) this.#until.delete(name)
+      const isPast = until.known <= now || until.known > now + REMEMBERED_FOR // or the clock was put back
+      if (isPast) this.#until.delete(name)
       else if (!longest || until.blocked - now > longest.seconds * 1_000)
         longest = { counter, seconds: (until.blocked - now) / 1_000 }
     }

@@ -231,6 +231,17 @@ for (const kind of DATABASES)
       assert.ok(await findDeviceLinkRequest(database, third))
     })
 
+    test('a request that was noted while the clock of the database was a month ahead does not silence the next ones', async () => {
+      await using service = await startWithClock(kind)
+      const { database } = service.service
+      const email = newAddress() as EmailAddress
+      await service.elapse(30 * 86_400)
+      assert.equal(await noteDeviceLinkRequest(database, randomUUID(), email), true)
+      await service.elapse(-30 * 86_400)
+      assert.equal(await noteDeviceLinkRequest(database, randomUUID(), email), true)
+      assert.equal(await noteDeviceLinkRequest(database, randomUUID(), email), false, 'within a minute')
+    })
+
     test('no email goes to an account that is disabled', async () => {
       await using service = await startTestService(kind)
       const { id, email } = await confirmedAtOnce(service)

@@ -78,6 +78,28 @@ for (const kind of DATABASES)
       assert.ok(blocks.at(-1)! > 0.9 * QUARTER_HOUR)
     })
 
+    test('[R36] A block that was noted while the clock of the database, and of the process, was a month ahead ends when it is put right', async () => {
+      const limits = await open()
+      await limits.elapse(30 * 86_400)
+      for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
+      await assert.rejects(limits.attempts.count(ofDevice('a')), refused('sign_in_by_device', 30))
+      await limits.elapse(-30 * 86_400)
+      await limits.attempts.count(ofDevice('a'))
+      await assert.rejects(limits.attempts.count(ofDevice('a')), refused('sign_in_by_device', 60))
+    })
+
+    test('[R36] A block is not ended by a transaction whose now() is a little behind', async () => {
+      const limits = await open()
+      const blocks = 12 // as many as the longest takes
+      for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
+      for (let block = 0; block < blocks; block++) {
+        await limits.elapse(901)
+        await limits.attempts.count(ofDevice('a'))
+      }
+      await limits.elapse(-5)
+      await assert.rejects(limits.elsewhere.count(ofDevice('a')), LimitRefusal)
+    })
+
     test('Time forgives one attempt after the other, and what is forgiven whole is deleted', async () => {
       const limits = await open()
       for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
