@@ -54,10 +54,10 @@ async function measureSubject({ subject, running }: Started, bench: Bench): Prom
   for (const credential of await running.openSessions(SESSIONS))
     found.push(await exchangeAtOnce(adapter, connections, credential))
   running.keepSessions?.(found.flatMap(({ goesOnWith }) => goesOnWith ?? []))
-  for (const { succeeded, distinct, goesOnWith } of found)
-    bench.say(
-      `${subject.name}: ${succeeded} of ${AT_ONCE} succeed, ${distinct} different, the session ${goesOnWith ? 'goes on' : 'has ended'}`,
-    )
+  for (const { succeeded, distinct, goesOnWith } of found) {
+    const end = goesOnWith === undefined ? 'has ended' : 'goes on'
+    bench.say(`${subject.name}: ${succeeded} of ${AT_ONCE} succeed, ${distinct} different, the session ${end}`)
+  }
   return found
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { measureDelivery } from '../../bench/measurements/letters/delivery.ts'
 
-const LOAD = { count: 20, connections: 10, clients: 2, duration: 1 }
+const LOAD = { count: 20, connections: 10, clients: 2, warmUp: 0, duration: 1 }
 
 suite('the delivery of emails', () => {
   test('is measured alone and beside refreshes, however long the mail server takes', async () => {

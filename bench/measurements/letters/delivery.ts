@@ -26,7 +26,8 @@ export type DeliveryLoad = {
   connections: number
   /** Clients that refresh. */
   clients: number
-  /** Seconds of refreshes. */
+  /** Seconds of refreshes before they are counted, and in which they are. */
+  warmUp: number
   duration: number
 }
 
@@ -114,7 +115,7 @@ async function startSending({ environment }: Storage, sink: Sink, { connections 
 
 async function refreshFor(
   url: string,
-  { clients, duration }: DeliveryLoad,
+  { clients, warmUp, duration }: DeliveryLoad,
   credentials: readonly Credential[],
 ): Promise<{ refreshes: number; credentials: readonly Credential[] }> {
   const { kinds, credentials: successors } = await sendLoad({
@@ -124,7 +125,7 @@ async function refreshFor(
     connections: clients,
     credentials,
     people: [],
-    warmUp: 0,
+    warmUp,
     duration,
   })
   return { refreshes: kinds.refresh!.rate, credentials: successors }

@@ -8,6 +8,7 @@ const EMAILS = 3_000
 const CONNECTIONS = 50 // to the mail server
 const DELAYS = [0, 200, 1_000] // milliseconds
 const CLIENTS = 64
+const WARM_UP = 2 // seconds of refreshes that are not counted
 const DURATION = 8 // seconds of refreshes
 
 const CASES = STORAGES.flatMap(storage => DELAYS.map((delay): Delivery => ({ storage, delay })))
@@ -26,8 +27,8 @@ export const letters: Measurement = {
         'started and hands them to an SMTP server on loopback that reads each, waits as long as the table tells and accepts ' +
         `it, with AUTH_SMTP_CONNECTIONS=${CONNECTIONS}. Emails a second count from the first that was accepted to the last, the ` +
         `time in which connections are added included, in ${bench.rounds} rounds; each email is checked to have arrived once. ` +
-        `Then, on PostgreSQL, ${CLIENTS} clients refresh for ${bench.scaled(DURATION)} s, at first with no email to send and ` +
-        'then while as many emails wait again.',
+        `Then, on PostgreSQL, ${CLIENTS} clients refresh for ${bench.scaled(DURATION)} s after ${bench.scaled(WARM_UP)} s of ` +
+        'warm-up, at first with no email to send and then while as many emails wait again.',
       tables: [
         {
           columns: ['database', 'each takes', 'emails/s', 'emails/s beside refreshes', 'refreshes/s', 'without emails'],
@@ -54,7 +55,8 @@ function rowOf({ storage, delay }: Delivery, rounds: readonly Delivered[]): stri
 }
 
 async function measureOne(one: Delivery, count: number, bench: Bench): Promise<Delivered> {
-  const load = { count, connections: CONNECTIONS, clients: CLIENTS, duration: bench.scaled(DURATION) }
+  const [warmUp, duration] = [bench.scaled(WARM_UP), bench.scaled(DURATION)]
+  const load = { count, connections: CONNECTIONS, clients: CLIENTS, warmUp, duration }
   const found = await measureDelivery(one, load, bench)
   const { emails, meanwhile } = found
   bench.say(`${one.storage}, ${one.delay} ms: ${whole(emails)} emails/s`)
