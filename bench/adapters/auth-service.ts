@@ -3,7 +3,14 @@ import type { Adapter } from './adapter.ts'
 const JSON_HEADERS = { 'content-type': 'application/json' }
 const FORM_HEADERS = { 'content-type': 'application/x-www-form-urlencoded' }
 
-/** This service, as `openapi.json` describes it. */
+/**
+ * This service, as `openapi.json` describes it.
+ *
+ * Set up, where it runs already: `AUTH_RATE_LIMITS=off`, since all requests come from one network, and `AUTH_SMTP_URL`
+ * with a mail server that drops what it gets. `--setting auth-service.databaseUrl=postgres://…` lets the accounts of people
+ * who sign up be confirmed in its database, for which only a link in an email would do; without it, sessions come from
+ * `--credentials`, and sign-ins are left out.
+ */
 export function authService(): Adapter {
   return {
     name: 'this service',
