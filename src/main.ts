@@ -7,12 +7,14 @@ import { markAsRunning } from './running-mark.ts'
 
 // A start loads neither the command line nor what its commands need.
 
+const COMMAND_ENDS_WITHIN = 5_000 // milliseconds; one that has the embedded database open meanwhile
+
 async function serve(): Promise<void> {
   const config = readConfig()
   markAsRunning()
   const logger = createLogger(config.logLevel)
   const { openStorage } = await import('./open-storage.ts')
-  const storage = openStorage(config, logger) // while all else is loaded
+  const storage = openStorage(config, logger, { directoryPatience: COMMAND_ENDS_WITHIN }) // while all else is loaded
   storage.catch(() => {}) // whoever waits for it is told
   const { startService } = await import('./service.ts')
   const { startMessage } = await import('./start-message.ts')

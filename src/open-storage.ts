@@ -60,14 +60,19 @@ export const SEALED_STORES: readonly SealedStore[] = [
 
 /**
  * Opens the database that the settings name, brings its schema up to date and checks the secret key against it.
+ * @param options.directoryPatience milliseconds to wait for an embedded database that another process has open
  * @throws OperatorError
  */
-export async function openStorage(config: Config, logger: Logger): Promise<Storage> {
+export async function openStorage(
+  config: Config,
+  logger: Logger,
+  { directoryPatience = 0 }: { directoryPatience?: number } = {},
+): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
   const { migrations, ...databases } = config.databaseUrl
     ? await openPostgres(config.databaseUrl, opened, logger)
-    : await openEmbedded(config.dataDirectory, opened, logger, failure.resolve)
+    : await openEmbedded(config.dataDirectory, opened, { directoryPatience, logger, onFailure: failure.resolve })
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
   const keys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
@@ -103,13 +108,13 @@ export async function migrateStorage(config: Config, logger: Logger): Promise<st
 async function openEmbedded(
   dataDirectory: string,
   opened: AsyncDisposableStack,
-  logger: Logger,
-  onFailure: (error: Error) => void,
+  options: { directoryPatience: number; logger: Logger; onFailure: (error: Error) => void },
 ) {
+  const { directoryPatience, logger, onFailure } = options
   // Loaded where they are used only: on PostgreSQL they would be megabytes for nothing.
   const { openEmbeddedDatabase } = await import('./embedded/database.ts')
-  const { lockDirectory } = await import('./embedded/directory-lock.ts')
-  opened.use(lockDirectory(dataDirectory))
+  const { lockDirectoryWithin } = await import('./embedded/directory-lock.ts')
+  opened.use(await lockDirectoryWithin(dataDirectory, directoryPatience))
   const directory = join(dataDirectory, 'database')
   const { pglite, close } = await openEmbeddedDatabase({ directory, logger, onFailure })
   opened.defer(close)

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
 import { OperatorError } from '../operator-error.ts'
 
 const SQLITE_BUSY = 5
@@ -41,10 +42,27 @@ export function lockDirectory(directory: string): Disposable {
   return { [Symbol.dispose]: release }
 }
 
+/**
+ * The same for a start, which waits for whoever has the directory for a moment: a command, or the process before it.
+ * @param patience milliseconds
+ * @throws OperatorError
+ */
+export async function lockDirectoryWithin(directory: string, patience: number): Promise<Disposable> {
+  for (const deadline = performance.now() + patience; ; await pause(100))
+    try {
+      return lockDirectory(directory)
+    } catch (error) {
+      if (!(error instanceof DirectoryHeld) || performance.now() >= deadline) throw error
+    }
+}
+
 function openLockFile(directory: string): DatabaseSync {
+  const file = join(directory, 'lock')
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    return new DatabaseSync(join(directory, 'lock'), { timeout: 0 })
+    // SQLite would let every user read it, and a reader can keep a start from locking it.
+    if (!existsSync(file)) writeFileSync(file, '', { flag: 'a', mode: 0o600 })
+    return new DatabaseSync(file, { timeout: 0 })
   } catch (error) {
     throw unusable(directory, error)
   }

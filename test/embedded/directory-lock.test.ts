@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { lockDirectory } from '../../src/embedded/directory-lock.ts'
+import { lockDirectory, lockDirectoryWithin } from '../../src/embedded/directory-lock.ts'
 import { OperatorError } from '../../src/operator-error.ts'
 import { moduleOf, startNode } from '../support/node-child.ts'
 
@@ -60,6 +60,22 @@ describe('a lock', () => {
     assert.equal(statSync(directory).mode & 0o777, 0o700)
   })
 
+  test('can be read by this user alone, or a reader could keep a start from it, in a directory that was there before', async () => {
+    await using directory = await temporary()
+    chmodSync(directory.path, 0o755)
+    using _lock = lockDirectory(directory.path)
+    for (const file of ['lock', 'lock.owner']) assert.equal(statSync(join(directory.path, file)).mode & 0o077, 0, file)
+  })
+
+  test('is waited for by a start, while a command has the directory', async () => {
+    await using directory = await temporary()
+    const command = lockDirectory(directory.path)
+    await assert.rejects(lockDirectoryWithin(directory.path, 0), { name: 'DirectoryHeld' })
+    const start = lockDirectoryWithin(directory.path, 60_000)
+    command[Symbol.dispose]()
+    ;(await start)[Symbol.dispose]()
+  })
+
   test('is refused a second time in the same process, and free when it was disposed of', async () => {
     await using directory = await temporary()
     const lock = lockDirectory(directory.path)
@@ -78,7 +94,7 @@ describe('a lock', () => {
       await new Promise(setImmediate)
     }
     await using other = startHolder(directory.path)
-    assert.equal(await other.line(), 'OperatorError')
+    assert.equal(await other.line(), 'DirectoryHeld')
   })
 })
 
