@@ -21,6 +21,7 @@ const GROUPS = [serviceCommands, keyCommands, secretCommands, accountCommands, s
  */
 export async function runCommand(args: string[], commandLine: CommandLine): Promise<number> {
   const program = createProgram(commandLine)
+  commandLine.streams.stdout.on('error', ignoreClosedPipe)
   try {
     await program.parseAsync(args, { from: 'user' })
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done
@@ -30,6 +31,11 @@ export async function runCommand(args: string[], commandLine: CommandLine): Prom
     writeError(commandLine.streams.stderr, shown, { json: args.includes('--json') })
     return typeof process.exitCode === 'number' ? process.exitCode : exitCodeOf(shown)
   }
+}
+
+// Whoever read the output, such as `head`, had enough; what the command does is done all the same.
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
 
 function createProgram(commandLine: CommandLine): Command {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import packageJson from '../../package.json' with { type: 'json' }
 import { SETTINGS } from '../../src/setting-names.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { confirmedAccount, exchange, SECRET_KEY, send, signIn, startTestService } from '../support/service.ts'
+import { START_FLAGS } from '../support/start-flags.ts'
 
 async function run(env: Record<string, string>, ...args: string[]): Promise<string> {
   await using service = new ServiceProcess(env, args)
@@ -30,6 +34,19 @@ describe('the command line', () => {
 
   test('--version prints the version', async () => {
     assert.equal((await run({}, '--version')).trim(), packageJson.version)
+  })
+
+  test('a command is done although nobody reads what it prints', async () => {
+    await using directory = await emptyDirectory()
+    const main = join(import.meta.dirname, '../../src/main.ts')
+    const command = spawn(process.execPath, [...START_FLAGS, main, 'accounts', 'list'], {
+      env: { ...process.env, AUTH_DATA_DIR: directory.path },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    command.stdout.destroy() // as `head` does
+    const complaints = command.stderr.setEncoding('utf8').toArray()
+    const [code] = await once(command, 'exit')
+    assert.deepEqual([code, await complaints], [0, []])
   })
 
   test('migrate brings the database up to date and ends', async () => {
