@@ -6,7 +6,6 @@ import { INSUFFICIENT_PRIVILEGE, missingRights } from './migrate.ts'
 import { postgresConnections } from './postgres.ts'
 
 import { type Fate, QueueConsumer } from './queue-consumer.ts'
-import { WRITE_PROBE } from './write-probe.ts'
 
 /**
  * A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret, nor anything
@@ -149,7 +148,7 @@ export function createQueue(options: {
       return rows[0].seconds
     },
     async check() {
-      await boss.getDb().executeSql(WRITE_PROBE)
+      await boss.getDb().executeSql('select id from write_probe for update skip locked') // as `probeWrite` does
     },
     async stop(timeout) {
       const isOpen = await opening?.then(

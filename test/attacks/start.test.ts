@@ -158,6 +158,7 @@ describe('an error that nobody has foreseen', () => {
     const bodies: Record<string, object> = {
       '/v1/confirmations': { token: 'x', ticket: 'x' },
       '/v1/confirmation-letters': { email: fields.email },
+      '/v1/device-tokens': { token: 'x' },
     }
     for (const { method, path, type } of [...described, ...pages]) {
       const body =

@@ -32,10 +32,10 @@ export const CONTROLS: Control[] = [
     breaks: [
       {
         file: DELIVER,
-        find: 'try {\n    await needs.mailer.send({',
+        find: '  try {\n    const messageId',
         replace: `await markSent(needs, letter)
-          try {
-    await needs.mailer.send({`,
+  try {
+    const messageId`,
       },
     ],
     diesAt: { file: DELIVER, line: 'await needs.mailer.send({' },
@@ -74,8 +74,8 @@ export const CONTROLS: Control[] = [
     breaks: [
       {
         file: 'sessions/sessions.ts',
-        find: "verdict === 'expired' ||",
-        replace: "verdict === 'repeated' || verdict === 'answer_lost' || verdict === 'expired' ||",
+        find: "verdict !== 'current' && verdict !== 'repeated' && verdict !== 'answer_lost'",
+        replace: "verdict !== 'current'",
       },
     ],
     diesAt: { file: 'sessions/routes.ts', line: 'return {\n        access_token:' },
