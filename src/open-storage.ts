@@ -137,7 +137,7 @@ async function openPostgres(url: string, opened: AsyncDisposableStack, logger: L
   const databases = {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),
-    refreshDatabase: open({ connections: 1, isPrepared: true }), // one batch of exchanges at a time
+    refreshDatabase: open({ connections: 1 }), // one batch of exchanges at a time
   }
   for (const database of Object.values(databases)) await checkPostgres(database, url, logger)
   return { ...databases, queueBackend: { postgresUrl: url, isPooled }, migrations }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { BoundedClient } from './bounded-client.ts'
 import { type Database, databaseOver } from './database.ts'
 import { FailFastPool } from './fail-fast-pool.ts'
+import { PreparingClient } from './preparing-client.ts'
 
 const MOST_CONNECTIONS = 10
 
@@ -37,38 +38,13 @@ export function postgresConnections(url: string, longestQuery: number, work: Wor
 /**
  * @param url a PostgreSQL connection URL
  * @param options.connections how many there are at the most. Each is made when first needed.
- * @param options.isPrepared whether each statement is prepared once a connection: for few that are sent all the time
  */
 export function postgresDatabase(
   url: string,
   logger: Logger,
-  {
-    connections = MOST_CONNECTIONS,
-    isPrepared = false,
-    work = 'request',
-  }: { connections?: number; isPrepared?: boolean; work?: Work } = {},
+  { connections = MOST_CONNECTIONS, work = 'request' }: { connections?: number; work?: Work } = {},
 ): Database {
-  const options = { ...postgresConnections(url, LONGEST_QUERY[work], work), max: connections }
-  const pool = new FailFastPool(isPrepared ? { ...options, Client: PreparingClient } : options, logger)
+  const options = { ...postgresConnections(url, LONGEST_QUERY[work], work), max: connections, Client: PreparingClient }
+  const pool = new FailFastPool(options, logger)
   return databaseOver(new PostgresDialect({ pool }))
-}
-
-/**
- * Prepares what it sends with parameters: PostgreSQL would otherwise parse and plan it anew each time, which for the
- * exchange of a few refresh tokens takes longer than the exchange.
- */
-class PreparingClient extends BoundedClient {
-  readonly #names = new Map<string, string>()
-
-  // biome-ignore lint/suspicious/noExplicitAny: pg describes it by a dozen overloads, of which Kysely uses this one
-  override query(text: any, values?: any): any {
-    if (!this.isDirect || typeof text !== 'string' || !Array.isArray(values)) return super.query(text, values)
-    return super.query({ name: this.#nameOf(text), text, values })
-  }
-
-  #nameOf(text: string): string {
-    const name = this.#names.get(text) ?? `statement ${this.#names.size + 1}`
-    this.#names.set(text, name)
-    return name
-  }
 }
