@@ -68,13 +68,16 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
     return new AccountRefusal(code)
   }
   if (!account || !matches) throw await fail('invalid_credentials')
-  await attempt.succeeded('sign_in_by_device')
-  if (account.status === 'disabled') throw await fail('account_disabled')
+  if (account.status === 'disabled') {
+    await attempt.succeeded('sign_in_by_device')
+    throw await fail('account_disabled')
+  }
 
-  // Only now: to whoever lacks the password, nothing before tells an account that signs in often from any other.
-  const starting = await needs.attempts.count({ sessions_by_account: [account.id] })
-  const session = await starting.make(() =>
+  const session = await attempt.make(() =>
     inTransaction(database, async transaction => {
+      await attempt.succeeded('sign_in_by_device', transaction)
+      // Only now: to whoever lacks the password, nothing before tells an account that signs in often from any other.
+      await needs.attempts.count({ sessions_by_account: [account.id] }, transaction)
       const started = await sessions.start(transaction, account, network)
       const facts = { accountId: account.id, email, sessionId: started?.id, network, factor: 'pwd' }
       if (started) await recordEvent(transaction, 'sign_in.succeeded', facts)

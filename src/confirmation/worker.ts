@@ -3,7 +3,7 @@ import { accountCreated, signInBlocked } from '../accounts/messages.ts'
 import type { Queue } from '../storage/queue.ts'
 import { StatementBatches } from '../storage/statement-batches.ts'
 import { type DeliverLetterNeeds, deliverLetter } from './letters/deliver-letter.ts'
-import { recordSent } from './letters/letter-store.ts'
+import { findLetter, recordSent } from './letters/letter-store.ts'
 import { type SendDeviceLinkNeeds, sendDeviceLink } from './letters/send-device-link.ts'
 import { sendSignUpLetter } from './letters/send-sign-up-letter.ts'
 import { letterRequested } from './messages.ts'
@@ -19,6 +19,10 @@ export async function consumeMessages(
   const needs = { ...without, sentLetters }
   const { concurrency } = mailer
   await queue.consume(accountCreated, ({ account_id }) => sendSignUpLetter(needs, account_id), concurrency)
-  await queue.consume(letterRequested, ({ letter_id }) => deliverLetter(needs, letter_id), concurrency)
+  const sendRequested = async ({ letter_id }: { letter_id: string }) => {
+    const letter = await findLetter(database, letter_id)
+    if (letter) await deliverLetter(needs, letter)
+  }
+  await queue.consume(letterRequested, sendRequested, concurrency)
   await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(needs, request_id), concurrency)
 }

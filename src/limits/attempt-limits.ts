@@ -1,7 +1,7 @@
 import type { Counter as Metric } from '../metrics.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
 import { keyedHash } from '../secrets/keyed-hash.ts'
-import type { Database } from '../storage/database.ts'
+import type { Database, Queryable } from '../storage/database.ts'
 import { blockedCounters, type Counter, countAttempt, forgetAttempts, giveBackAttempt } from './attempt-store.ts'
 import { BlockedCounters } from './blocked-counters.ts'
 import { LimitRefusal } from './errors.ts'
@@ -41,17 +41,17 @@ export class AttemptLimits {
 
   /**
    * Counts an attempt that is about to be made.
+   * @param db the transaction that makes it, if that is what decides whether it was made
    * @throws Refusal `too_many_attempts` with the limit that blocks it for the longest; then it has not been counted
    */
-  async count(attempt: Attempt): Promise<CountedAttempt> {
+  async count(attempt: Attempt, db: Queryable = this.#options.database): Promise<CountedAttempt> {
     this.refuseKnownBlocked(attempt)
     const counters = this.#countersOf(attempt)
-    const { database } = this.#options
     if (counters.length > 0) {
-      const counted = await countAttempt(database, counters)
-      if (counted.length < counters.length) throw await this.#blockedRefusal(counters, counted)
+      const counted = await countAttempt(db, counters)
+      if (counted.length < counters.length) throw await this.#blockedRefusal(db, counters, counted)
     }
-    return new CountedAttempt(database, counters)
+    return new CountedAttempt(this.#options.database, counters)
   }
 
   /**
@@ -63,14 +63,13 @@ export class AttemptLimits {
     if (known) throw this.#refusal(known.counter, known.seconds)
   }
 
-  async #blockedRefusal(counters: NamedCounter[], counted: Buffer[]): Promise<LimitRefusal> {
-    const { database } = this.#options
+  async #blockedRefusal(db: Queryable, counters: NamedCounter[], counted: Buffer[]): Promise<LimitRefusal> {
     const isCounted = ({ key }: Counter) => counted.some(other => other.equals(key))
     const given = counters.filter(isCounted)
-    if (given.length > 0) await giveBackAttempt(database, given)
+    if (given.length > 0) await giveBackAttempt(db, given)
     const refusing = counters.filter(counter => !isCounted(counter))
     const blocks = await blockedCounters(
-      database,
+      db,
       refusing.map(({ key }) => key),
     )
     for (const { key, seconds } of blocks) this.#blocked.note(key, seconds)
@@ -116,15 +115,19 @@ export class CountedAttempt {
 
   /**
    * It succeeded, so it was no guess.
-   * @param clears the limits whose earlier attempts are forgotten as well
+   * @param clears the limit whose earlier attempts are forgotten as well
+   * @param db the transaction that it succeeds with
    */
-  async succeeded(...clears: LimitName[]): Promise<void> {
-    const isCleared = ({ name }: NamedCounter) => clears.includes(name)
-    for (const { key } of this.#counters.filter(isCleared)) await forgetAttempts(this.#database, key)
-    await this.#giveBack(this.#counters.filter(counter => !isCleared(counter)))
+  async succeeded(clears?: LimitName, db: Queryable = this.#database): Promise<void> {
+    const isCleared = ({ name }: NamedCounter) => name === clears
+    for (const { key } of this.#counters.filter(isCleared)) await forgetAttempts(db, key)
+    await this.#giveBack(
+      this.#counters.filter(counter => !isCleared(counter)),
+      db,
+    )
   }
 
-  async #giveBack(counters: readonly NamedCounter[]): Promise<void> {
-    if (counters.length > 0) await giveBackAttempt(this.#database, counters)
+  async #giveBack(counters: readonly NamedCounter[], db: Queryable = this.#database): Promise<void> {
+    if (counters.length > 0) await giveBackAttempt(db, counters)
   }
 }

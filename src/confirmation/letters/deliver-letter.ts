@@ -12,7 +12,7 @@ import { isUnavailable } from '../../storage/unavailable.ts'
 import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
 import { type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
-import { assignLetter, deleteLetter, findLetter, type Letter, recordDeferral, recordFailure } from './letter-store.ts'
+import { assignLetter, deleteLetter, type Letter, recordDeferral, recordFailure } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
 import { allowRequest } from './request-limit.ts'
 
@@ -39,9 +39,8 @@ export type DeliverLetterNeeds = LetterLimitsNeeds & {
  *
  * @throws MailError when delivery should be tried again
  */
-export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string): Promise<void> {
-  const letter = await findLetter(needs.database, letterId)
-  if (!letter || letter.sentAt || letter.failedAt) return
+export async function deliverLetter(needs: DeliverLetterNeeds, letter: Letter): Promise<void> {
+  if (letter.sentAt || letter.failedAt) return
   if (letter.isHeld) return
   if (letter.askedBy === 'address' && !letter.allowedAt && !(await allowRequest(needs.attempts, letter.mailbox))) {
     needs.letters.inc({ outcome: 'dropped' })
@@ -53,7 +52,7 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
     return letter.allowedAt || letter.askedBy === 'sign_up'
       ? markSent(needs, letter)
       : deleteLetter(needs.database, letter.id)
-  if (letter.askedBy !== 'address' && !letter.allowedAt && !(await releaseLetter(needs, letter))) {
+  if (letter.askedBy !== 'address' && !letter.allowedAt && !(await release(needs, letter))) {
     await holdLetter(needs, letter)
     needs.letters.inc({ outcome: 'held' })
     return
@@ -73,6 +72,9 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letterId: string)
   }
   needs.letters.inc({ outcome: 'sent' })
 }
+
+const release = (needs: DeliverLetterNeeds, letter: Letter): Promise<boolean> =>
+  inTransaction(needs.database, transaction => releaseLetter(needs, transaction, letter))
 
 /**
  * Whether its account was confirmed since it was asked for. Then it is of no more use; most likely it was confirmed by

@@ -12,18 +12,20 @@ export type LetterLimitsNeeds = { database: Database; queue: Queue }
  *
  * @returns false when it is not to be sent now
  */
-export async function releaseLetter({ database, queue }: LetterLimitsNeeds, letter: Letter): Promise<boolean> {
-  return inTransaction(database, async transaction => {
-    await lockLettersTo(transaction, letter.mailbox)
-    if (!(await hasPlaceFor(transaction, letter))) return false
-    const released = await releaseLettersTo(transaction, letter.mailbox, letter.id)
-    await sendOn(
-      transaction,
-      queue,
-      released.filter(id => id !== letter.id),
-    )
-    return released.includes(letter.id)
-  })
+export async function releaseLetter(
+  { queue }: Pick<LetterLimitsNeeds, 'queue'>,
+  transaction: DatabaseTransaction,
+  letter: Letter,
+): Promise<boolean> {
+  await lockLettersTo(transaction, letter.mailbox)
+  if (!(await hasPlaceFor(transaction, letter))) return false
+  const released = await releaseLettersTo(transaction, letter.mailbox, letter.id)
+  await sendOn(
+    transaction,
+    queue,
+    released.filter(id => id !== letter.id),
+  )
+  return released.includes(letter.id)
 }
 
 /** Releases held letters that may be sent by now. */

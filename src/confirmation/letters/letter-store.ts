@@ -67,9 +67,14 @@ export async function findLetter(db: Queryable, id: string): Promise<Letter | un
 
 /** Notes the letter that the sign-up itself asks for; one that is noted already stays. */
 export async function ensureSignUpLetter(db: Queryable, id: string, accountId: string): Promise<Letter | undefined> {
-  await sql`insert into confirmation_letter (id, account_id, address, sign_up)
+  const { rows } = await sql<Letter>`insert into confirmation_letter (id, account_id, address, sign_up)
     select ${id}, id, email, true from account where id = ${accountId}
-    on conflict (account_id) where sign_up do nothing`.execute(db)
+    on conflict (account_id) where sign_up do nothing
+    returning ${letterColumns}`.execute(db)
+  return rows[0] ?? findSignUpLetter(db, accountId)
+}
+
+async function findSignUpLetter(db: Queryable, accountId: string): Promise<Letter | undefined> {
   const { rows } = await sql<Letter>`
     select ${letterColumns} from confirmation_letter where account_id = ${accountId} and sign_up`.execute(db)
   return rows[0]
