@@ -9,7 +9,6 @@ import { socketPath } from '../control-socket/socket-path.ts'
 import { createLogger } from '../log.ts'
 import type { Storage } from '../open-storage.ts'
 import { OperatorError } from '../operator-error.ts'
-import { refuseRetiredFirst } from '../secrets/secret-key-check.ts'
 
 const STARTS_WITHIN = 10_000 // milliseconds that a service may hold the directory before it can be reached
 
@@ -64,12 +63,8 @@ export class Administration implements AsyncDisposable {
 }
 
 async function openHere(config: Config): Promise<Storage> {
-  const { openStorage } = await import('../open-storage.ts')
-  await using opened = new AsyncDisposableStack()
-  const storage = opened.use(await openStorage(config, createLogger('warn')))
-  await refuseRetiredFirst(storage.backgroundDatabase, storage.secretKeys)
-  opened.move()
-  return storage
+  const { openStorageForCommand } = await import('../open-storage.ts')
+  return openStorageForCommand(config, createLogger('warn'))
 }
 
 function hasSocketPath(dataDirectory: string): boolean {
