@@ -3,8 +3,9 @@ import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
 import { sessionTable } from '../measuring/session-table.ts'
+import { createDatabase, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { rawRequest, sendRaw } from '../support/raw-http.ts'
-import { exchange, startTestService, type TestService } from '../support/service.ts'
+import { exchange, SECRET_KEY, startTestService, type TestService } from '../support/service.ts'
 
 const SESSIONS = 20
 const ROUNDS = 60 // some of them meet another transaction that keeps PostgreSQL from using the room of dead rows
@@ -12,13 +13,21 @@ const MOST_BYTES = 1_250 // of an answer, more than half of which is the access 
 
 // What does not depend on the mood of a machine; how long it takes is measured by `npm run bench`.
 describe('what refreshes cost', () => {
+  let server: PostgresServer // of its own: what other tests do to a shared one keeps dead rows from being reused
+  let databaseUrl: string
   let service: TestService
   let tokens: string[]
   before(async () => {
-    service = await startTestService('PostgreSQL')
-    tokens = await seedSessions({ databaseUrl: service.databaseUrl! }, SESSIONS)
+    server = await startPostgres()
+    databaseUrl = (await createDatabase(server.url)).url
+    const env = { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY }
+    service = await startTestService('PGlite', { env })
+    tokens = await seedSessions({ databaseUrl }, SESSIONS)
   })
-  after(() => service[Symbol.asyncDispose]())
+  after(async () => {
+    await service?.[Symbol.asyncDispose]()
+    await server?.stop()
+  })
 
   test('they leave no row behind, and PostgreSQL updates in place', async () => {
     const events = async () => {
@@ -27,10 +36,10 @@ describe('what refreshes cost', () => {
       )
       return rows[0]!.count
     }
-    const [before, eventsBefore] = [await sessionTable(service.databaseUrl!), await events()]
+    const [before, eventsBefore] = [await sessionTable(databaseUrl), await events()]
     for (let round = 0; round < ROUNDS; round++)
       tokens = await Promise.all(tokens.map(async token => (await exchange(service, token)).body.refresh_token))
-    const after = await sessionTable(service.databaseUrl!, before.updates + SESSIONS * ROUNDS)
+    const after = await sessionTable(databaseUrl, before.updates + SESSIONS * ROUNDS)
     const updates = after.updates - before.updates
     assert.equal(updates, SESSIONS * ROUNDS, 'one update each')
     assert.equal(after.rows, before.rows)
