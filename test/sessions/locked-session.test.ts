@@ -8,25 +8,31 @@ import type { Database } from '../../src/storage/database.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { refreshTokens } from '../measuring/known-keys.ts'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
-import { type Answer, exchange, startTestService, type TestService } from '../support/service.ts'
+import { createDatabase, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type Answer, exchange, SECRET_KEY, startTestService, type TestService } from '../support/service.ts'
 
 const SETTINGS = { grace: 30, idleTtl: 86_400, tokenKey: 'k1' }
 const SESSIONS = 10
 
 describe('when another transaction has locked the row of a session', () => {
+  let server: PostgresServer // of its own, so that nobody else's transactions matter
+  let databaseUrl: string
   let service: TestService
   let locker: pg.Client
   let database: Database
   before(async () => {
-    service = await startTestService('PostgreSQL')
-    database = postgresDatabase(service.databaseUrl!, pino({ level: 'silent' }))
-    locker = new pg.Client({ connectionString: service.databaseUrl! })
+    server = await startPostgres()
+    databaseUrl = (await createDatabase(server.url)).url
+    service = await startTestService('PGlite', { env: { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY } })
+    database = postgresDatabase(databaseUrl, pino({ level: 'silent' }))
+    locker = new pg.Client({ connectionString: databaseUrl })
     await locker.connect()
   })
   after(async () => {
     await locker.end()
     await database.destroy()
     await service[Symbol.asyncDispose]()
+    await server.stop()
   })
 
   async function lock(id: string) {
@@ -36,7 +42,7 @@ describe('when another transaction has locked the row of a session', () => {
   }
 
   async function newSessions() {
-    const tokens = await seedSessions({ databaseUrl: service.databaseUrl! }, SESSIONS)
+    const tokens = await seedSessions({ databaseUrl: databaseUrl }, SESSIONS)
     return Promise.all(tokens.map(async token => ({ id: (await refreshTokens.open(token))!.sessionId, token })))
   }
 
