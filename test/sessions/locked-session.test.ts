@@ -15,7 +15,7 @@ const SETTINGS = { grace: 30, idleTtl: 86_400, tokenKey: 'k1' }
 const SESSIONS = 10
 
 describe('when another transaction has locked the row of a session', () => {
-  let server: PostgresServer // of its own, so that nobody else's transactions matter
+  let server: PostgresServer // of its own; beside other files on the shared one it did not end, for a reason that is not known yet
   let databaseUrl: string
   let service: TestService
   let locker: pg.Client

@@ -13,7 +13,7 @@ const MOST_BYTES = 1_250 // of an answer, more than half of which is the access 
 
 // What does not depend on the mood of a machine; how long it takes is measured by `npm run bench`.
 describe('what refreshes cost', () => {
-  let server: PostgresServer // of its own: what other tests do to a shared one keeps dead rows from being reused
+  let server: PostgresServer // of its own; on the shared one 68 % were in place, for a reason that is not known yet
   let databaseUrl: string
   let service: TestService
   let tokens: string[]
