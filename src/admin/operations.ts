@@ -7,6 +7,7 @@ import {
   accountsUnblock,
 } from './accounts.ts'
 import { AdminError } from './errors.ts'
+import { eventsCount, eventsList } from './events.ts'
 import type { AdminDeps, Operation } from './operation.ts'
 import { secretsStatus } from './secret-keys.ts'
 import { sessionsEnd, sessionsEndOfAccount, sessionsEndOfEveryone, sessionsList } from './sessions.ts'
@@ -24,6 +25,8 @@ export const OPERATIONS = {
   'sessions.end': sessionsEnd,
   'sessions.end_of_account': sessionsEndOfAccount,
   'sessions.end_of_everyone': sessionsEndOfEveryone,
+  'events.list': eventsList,
+  'events.count': eventsCount,
   'keys.list': keysList,
   'keys.rotate': keysRotate,
   'secrets.status': secretsStatus,

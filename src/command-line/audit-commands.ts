@@ -3,10 +3,10 @@ import type { CommandLine } from './command-line.ts'
 
 /** `audit enumeration`. */
 export function auditCommands(program: Command, { streams }: CommandLine): void {
-  const audit = program.command('audit').description('ask a service from outside')
+  const audit = program.command('audit').description('test a running service from outside')
   audit
     .command('enumeration')
-    .description('ask a service at --url=… whether strangers can tell who has an account')
+    .description('test whether a stranger can find out who has an account at --url=…')
     // It parses its own options, and its exit code is its finding.
     .argument('[options...]')
     .allowUnknownOption()

@@ -11,9 +11,12 @@ export const byOption = () =>
 /** `--limit` and `--after`, for lists. */
 export function addPaging(command: Command): Command {
   return command
-    .option('--limit <n>', 'print so many at the most, up to 1000', parseCount, 50)
+    .addOption(limitOption(50))
     .option('--after <id>', 'continue behind this one, the last that was printed')
 }
+
+export const limitOption = (byDefault: number) =>
+  new Option('--limit <n>', 'print at most this many, up to 1000').argParser(parseCount).default(byDefault)
 
 export type Paging = { limit: number; after?: string }
 

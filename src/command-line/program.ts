@@ -5,6 +5,7 @@ import { accountCommands } from './account-commands.ts'
 import { auditCommands } from './audit-commands.ts'
 import { type CommandLine, EXIT } from './command-line.ts'
 import { exitCodeOf, writeError } from './errors.ts'
+import { eventCommands } from './event-commands.ts'
 import { keyCommands } from './key-commands.ts'
 import { secretCommands } from './secret-commands.ts'
 import { serviceCommands } from './service-commands.ts'
@@ -12,7 +13,15 @@ import { sessionCommands } from './session-commands.ts'
 import { usageErrorOf } from './usage-error.ts'
 
 /** Every group of commands; each adds its own to the program. */
-const GROUPS = [serviceCommands, keyCommands, secretCommands, accountCommands, sessionCommands, auditCommands]
+const GROUPS = [
+  serviceCommands,
+  keyCommands,
+  secretCommands,
+  accountCommands,
+  sessionCommands,
+  eventCommands,
+  auditCommands,
+]
 
 /**
  * Runs one command.

@@ -71,7 +71,7 @@ describe('the audit is not begun', () => {
 
 test('--help names the command, and its own --help every option', async () => {
   await using help = new ServiceProcess({}, ['--help'])
-  assert.match((await help.ended()).stdout, /^ +audit enumeration +ask a service/m)
+  assert.match((await help.ended()).stdout, /^ +audit enumeration +test whether a stranger/m)
   const { code, stdout } = await run('--help')
   assert.equal(code, 0)
   const options = ['url', 'samples', 'no-latency', 'domain', 'confirmed', 'ignore-header', 'yes', 'json']

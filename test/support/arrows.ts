@@ -73,7 +73,7 @@ export const AREAS: Record<string, { imports: string[]; because: string }> = {
     because: 'pages are for people what routes are for programs; nothing rests on them',
   },
   admin: {
-    imports: ['accounts', 'sessions', 'tokens', 'audit', 'secrets', 'storage', 'email/address.ts'],
+    imports: ['accounts', 'sessions', 'tokens', 'audit', 'secrets', 'storage', 'email/address.ts', 'http/network.ts'],
     because: 'operations for operators know neither the command line nor how a request reached them',
   },
   'control-socket': {
