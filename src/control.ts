@@ -2,9 +2,10 @@ import { AdminError } from './admin/errors.ts'
 import type { AdminDeps } from './admin/operation.ts'
 import { performOperation } from './admin/operations.ts'
 import type { ControlError } from './control-socket/protocol.ts'
-import { listenForOperators } from './control-socket/server.ts'
-import type { Logger } from './log.ts'
+import { type ControlOptions, listenForOperators } from './control-socket/server.ts'
 import { OperatorError } from './operator-error.ts'
+
+export type ControlContext = Pick<ControlOptions, 'dataDirectory' | 'logger' | 'onMissedDeadline'>
 
 /**
  * Lets commands reach the embedded database, which this process has locked. Where that cannot be, the service runs
@@ -12,13 +13,14 @@ import { OperatorError } from './operator-error.ts'
  */
 export async function openControl(
   deps: AdminDeps,
-  { dataDirectory, logger }: { dataDirectory: string; logger: Logger },
+  { dataDirectory, logger, onMissedDeadline }: ControlContext,
 ): Promise<{ close(): Promise<void> } | undefined> {
   try {
     return await listenForOperators({
       dataDirectory,
       perform: (operation, args) => performOperation(deps, operation, args),
       describe,
+      onMissedDeadline,
       logger,
     })
   } catch (error) {

@@ -30,6 +30,7 @@ type Housekeeping = LetterLimitsNeeds & {
   /** Seconds that a session lives at the most. */
   sessionTtl: number
   logger: Logger
+  onMissedDeadline(what: 'key_load'): void
 }
 
 /**
@@ -37,11 +38,12 @@ type Housekeeping = LetterLimitsNeeds & {
  * to what is outlived each ten minutes. No task waits for another.
  */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
-  const { database, secretKeys, signingKeys, peppers, logger } = needs
+  const { database, secretKeys, signingKeys, peppers, logger, onMissedDeadline } = needs
+  const onMissed = () => onMissedDeadline('key_load')
   const idleSessions = new IdleSessionSweep(needs.sessionTtl)
   const tasks = [
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load()), logger),
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load()), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), onMissed), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), onMissed), logger),
     repeat(MINUTE, () => noteMakingKey(database, secretKeys), logger),
     repeat(MINUTE, () => signingKeys.maintain(), logger),
     repeat(MINUTE, () => releaseHeldLetters(needs), logger),
@@ -85,9 +87,12 @@ function repeat(interval: number, task: () => Promise<void>, logger: Logger): ()
 }
 
 /** Gives up waiting for work after that many milliseconds. The work goes on, and whoever does it must bear that. */
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
+async function within(milliseconds: number, work: Promise<void>, onMissed: () => void): Promise<void> {
   const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds)
+  const timer = setTimeout(() => {
+    onMissed()
+    reject(new Error(`no answer in ${milliseconds} ms`))
+  }, milliseconds)
   try {
     await Promise.race([work, tooLong])
   } finally {

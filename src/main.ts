@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module'
 import { readConfig } from './config.ts'
 import { createLogger } from './log.ts'
+import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
 import { markAsRunning } from './running-mark.ts'
 
@@ -14,12 +15,13 @@ async function serve(): Promise<void> {
   markAsRunning()
   const logger = createLogger(config.logLevel)
   const { openStorage } = await import('./open-storage.ts')
-  const storage = openStorage(config, logger, { directoryPatience: COMMAND_ENDS_WITHIN }) // while all else is loaded
+  const missedDeadlines = new MissedDeadlines()
+  const storage = openStorage(config, logger, { directoryPatience: COMMAND_ENDS_WITHIN, missedDeadlines }) // while all else is loaded
   storage.catch(() => {}) // whoever waits for it is told
   const { startService } = await import('./service.ts')
   const { startMessage } = await import('./start-message.ts')
   const { stopWhenTold } = await import('./stop.ts')
-  const service = await startService(config, { logger, storage })
+  const service = await startService(config, { logger, storage, missedDeadlines })
   stopWhenTold(service, logger)
   process.stdout.write(`${startMessage(config, service)}\n`)
   flushCompileCache() // by itself it is written at the end alone, which a process that is killed does not see

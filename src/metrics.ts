@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { MissedDeadlines } from './missed-deadlines.ts'
 
 export type { Counter, Gauge }
 
@@ -19,12 +20,23 @@ const BACKLOG_GAUGES = [
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** Metrics of one service in one process; nothing is shared between two of them. */
-export function createMetrics() {
+export function createMetrics(missedDeadlines: MissedDeadlines) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  new Counter({
+    name: 'auth_missed_deadlines_total',
+    help: 'Waits that this process gave up because they took too long, by what was waited for',
+    labelNames: ['what'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [what, count] of missedDeadlines.all()) this.inc({ what }, count)
+    },
+  })
   return {
     registry,
+    onMissedDeadline: missedDeadlines.count,
     requests: new Histogram({
       name: 'auth_http_request_seconds',
       help: 'Requests by route and status',

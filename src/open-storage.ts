@@ -4,6 +4,7 @@ import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './acc
 import type { Config } from './config.ts'
 import type { Logger } from './log.ts'
 import { MESSAGE_KINDS } from './message-kinds.ts'
+import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
 import { OtherKeys } from './secrets/other-keys.ts'
@@ -61,17 +62,21 @@ export const SEALED_STORES: readonly SealedStore[] = [
 /**
  * Opens the database that the settings name, brings its schema up to date and checks the secret key against it.
  * @param options.directoryPatience milliseconds to wait for an embedded database that another process has open
+ * @param options.missedDeadlines counts those of connections to PostgreSQL
  * @throws OperatorError
  */
 export async function openStorage(
   config: Config,
   logger: Logger,
-  { directoryPatience = 0 }: { directoryPatience?: number } = {},
+  {
+    directoryPatience = 0,
+    missedDeadlines = new MissedDeadlines(),
+  }: { directoryPatience?: number; missedDeadlines?: MissedDeadlines } = {},
 ): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
   const { migrations, ...databases } = config.databaseUrl
-    ? await openPostgres(config.databaseUrl, opened, logger)
+    ? await openPostgres(config.databaseUrl, opened, { logger, missedDeadlines })
     : await openEmbedded(config.dataDirectory, opened, { directoryPatience, logger, onFailure: failure.resolve })
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
@@ -135,9 +140,13 @@ async function openEmbedded(
   return { database, backgroundDatabase: database, refreshDatabase: database, queueBackend: { pglite }, migrations }
 }
 
-async function openPostgres(url: string, opened: AsyncDisposableStack, logger: Logger) {
+async function openPostgres(
+  url: string,
+  opened: AsyncDisposableStack,
+  { logger, missedDeadlines }: { logger: Logger; missedDeadlines: MissedDeadlines },
+) {
   const open = (options?: Parameters<typeof postgresDatabase>[2]) => {
-    const database = postgresDatabase(url, logger, options)
+    const database = postgresDatabase(url, logger, { ...options, onMissedDeadline: missedDeadlines.count })
     opened.defer(() => database.destroy())
     return database
   }

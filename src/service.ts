@@ -6,6 +6,7 @@ import { type Config, usesMailbox } from './config.ts'
 import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
+import type { ControlContext } from './control.ts'
 import { type Mailer, openMailer } from './email/mailer.ts'
 import { parseSmtpUrl } from './email/smtp-url.ts'
 import type { Mailbox } from './embedded/mailbox.ts'
@@ -17,6 +18,7 @@ import { LIMIT_PROBLEMS } from './limits/errors.ts'
 import type { Logger } from './log.ts'
 import { MESSAGE_KINDS } from './message-kinds.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { MissedDeadlines } from './missed-deadlines.ts'
 import { type Areas, openAreas } from './open-areas.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
@@ -58,6 +60,8 @@ export type ServiceOptions = {
   logger: Logger
   /** Where it is being opened already; it is closed with the service. */
   storage?: Promise<Storage>
+  /** Those of `storage`, where that is given. */
+  missedDeadlines?: MissedDeadlines
   /** The process's clock, in milliseconds. */
   now?: () => number
 }
@@ -76,10 +80,16 @@ const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whos
  */
 export async function startService(
   config: Config,
-  { logger, storage: opening = openStorage(config, logger), now = Date.now }: ServiceOptions,
+  {
+    logger,
+    missedDeadlines = new MissedDeadlines(),
+    storage: opening = openStorage(config, logger, { missedDeadlines }),
+    now = Date.now,
+  }: ServiceOptions,
 ): Promise<Service> {
   await using opened = new AsyncDisposableStack()
-  const metrics = createMetrics()
+  const metrics = createMetrics(missedDeadlines)
+  const { onMissedDeadline } = metrics
   if (config.serviceLinks.length > 0)
     logger.info(
       { names: config.serviceLinks },
@@ -88,7 +98,7 @@ export async function startService(
   if (usesMailbox(config)) void import('./embedded/mailbox.ts') // loads while the database opens in its thread
   const storage = opened.use(await opening)
   const mail = await openMail(config, logger, metrics, opened)
-  const queue = createQueue({ backend: storage.queueBackend, kinds: MESSAGE_KINDS, logger })
+  const queue = createQueue({ backend: storage.queueBackend, kinds: MESSAGE_KINDS, logger, onMissedDeadline })
   opened.defer(() => queue.stop(FINISH_WITHIN))
   const queueIsOpen = queue.open() // while the server is built
   queueIsOpen.catch(() => {}) // whoever waits for it is told
@@ -106,9 +116,10 @@ export async function startService(
       auditRetention: config.auditRetention,
       sessionTtl: config.sessionTtl,
       logger,
+      onMissedDeadline,
     }),
   )
-  if (!config.databaseUrl) await openControlSocket(config, storage, areas, logger, opened)
+  if (!config.databaseUrl) await openControlSocket(config, storage, areas, { logger, onMissedDeadline }, opened)
   if (config.metricsListen !== 'off')
     (await import('./watch-backlog.ts')).watchBacklog(metrics, storage.backgroundDatabase)
   const metricsListener =
@@ -158,12 +169,12 @@ async function openControlSocket(
   { dataDirectory }: Config,
   { backgroundDatabase: database, secretKeys, secretKeyUses }: Storage,
   { signingKeys }: Areas,
-  logger: Logger,
+  reporting: Omit<ControlContext, 'dataDirectory'>,
   opened: AsyncDisposableStack,
 ): Promise<void> {
   const { openControl } = await import('./control.ts')
   const deps = { database, secretKeys, secretKeyUses, signingKeys: async () => signingKeys }
-  const control = await openControl(deps, { dataDirectory, logger })
+  const control = await openControl(deps, { dataDirectory, ...reporting })
   if (control) opened.defer(() => control.close())
 }
 
@@ -181,7 +192,9 @@ async function openMail(
   if (mailbox) opened.defer(() => mailbox.close())
   const server = config.smtp ?? parseSmtpUrl(mailbox!.smtpUrl)
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
-  const mailer = openMailer({ server, from: config.mailFrom, connections: config.smtpConnections, logger, onHealth })
+  const { smtpConnections: connections, mailFrom: from } = config
+  const { onMissedDeadline } = metrics
+  const mailer = openMailer({ server, from, connections, logger, onHealth, onMissedDeadline })
   opened.defer(() => mailer.close(GIVE_UP_WITHIN))
   return { mailer, mailbox }
 }
@@ -254,6 +267,7 @@ async function buildServer(needs: {
         void areas.peppers.current
       },
     },
+    onMissedDeadline: metrics.onMissedDeadline,
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
     mail: mail && mailState(mail.mailer.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })

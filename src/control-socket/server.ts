@@ -18,6 +18,8 @@ export type ControlOptions = {
   perform(operation: string, args: unknown): Promise<unknown>
   /** What to tell of an error. */
   describe(error: unknown): ControlError
+  /** Is told when a sender, or an operation, took longer than it may. */
+  onMissedDeadline(what: 'control_socket'): void
   logger: Logger
 }
 
@@ -65,21 +67,26 @@ async function listen(server: Server, path: string): Promise<void> {
 }
 
 /** Receives the request of one connection, performs it and replies. */
-async function attend(socket: Socket, { perform, describe, logger }: ControlOptions): Promise<void> {
-  const deadline = setTimeout(() => socket.destroy(), RECEIVED_WITHIN)
+async function attend(socket: Socket, { perform, describe, onMissedDeadline, logger }: ControlOptions): Promise<void> {
+  const onMissed = () => onMissedDeadline('control_socket')
+  const giveUp = () => {
+    onMissed()
+    socket.destroy()
+  }
+  const deadline = setTimeout(giveUp, RECEIVED_WITHIN)
   const reply: Reply = { protocol: PROTOCOL }
   try {
     const request = requestOf(await receiveMessage(socket, LONGEST_REQUEST))
     clearTimeout(deadline)
     if ('code' in request) reply.error = request
-    else reply.result = await within(PERFORMED_WITHIN, perform(request.operation, request.arguments))
+    else reply.result = await within(PERFORMED_WITHIN, perform(request.operation, request.arguments), onMissed)
   } catch (error) {
     clearTimeout(deadline)
     reply.error = describe(error)
     logger.debug({ err: error }, 'an operation that a command asked for was not performed')
   }
   if (socket.destroyed) return
-  socket.setTimeout(TAKEN_WITHIN, () => socket.destroy())
+  socket.setTimeout(TAKEN_WITHIN, giveUp)
   sendMessage(socket, reply)
 }
 
@@ -95,12 +102,12 @@ function requestOf(message: unknown): Request | ControlError {
   }
 }
 
-async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result> {
+async function within<Result>(milliseconds: number, work: Promise<Result>, onMissed: () => void): Promise<Result> {
   const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => reject(new Error(`it takes longer than ${milliseconds / 1_000} s; it may still be performed`)),
-    milliseconds,
-  )
+  const timer = setTimeout(() => {
+    onMissed()
+    reject(new Error(`it takes longer than ${milliseconds / 1_000} s; it may still be performed`))
+  }, milliseconds)
   try {
     return await Promise.race([work, tooLong])
   } finally {

@@ -47,14 +47,15 @@ export class DeliveryConcurrency {
   /**
    * Waits for a place, in the order of the calls.
    * @param patience milliseconds
-   * @throws Error when none came free in that time
+   * @throws Error ETIMEDOUT when none came free in that time
    */
   async acquire(patience: number): Promise<DeliveryPlace> {
     if (this.#inFlight < this.#limit) return this.#newPlace()
     const { promise, resolve, reject } = Promise.withResolvers<DeliveryPlace>()
     const timer = setTimeout(() => {
       this.#waiting.delete(waiting)
-      reject(new Error(`${this.#inFlight} others are still on their way to the mail server`))
+      const error = new Error(`${this.#inFlight} others are still on their way to the mail server`)
+      reject(Object.assign(error, { code: 'ETIMEDOUT' }))
     }, patience)
     const waiting: Waiting = { resolve, reject, timer }
     this.#waiting.add(waiting)

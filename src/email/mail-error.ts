@@ -14,6 +14,8 @@ export type MailErrorFacts = {
   enhancedCode?: string
   /** What the server answered to: `CONN` (its greeting), `EHLO`, `STARTTLS`, `AUTH …`, `MAIL FROM`, `RCPT TO`, `DATA`. */
   command?: string
+  /** Whether the server, or those before it, took longer than is waited for. */
+  timedOut?: boolean
 }
 
 /** A letter that was not handed over. It holds neither the recipient's address, nor credentials, nor the letter's link. */
@@ -23,6 +25,7 @@ export class MailError extends Error implements MailErrorFacts {
   readonly replyCode?: number
   readonly enhancedCode?: string
   readonly command?: string
+  readonly timedOut?: boolean
 
   constructor(kind: MailFault, message: string, facts: MailErrorFacts = {}) {
     super(message)
@@ -35,6 +38,7 @@ export class MailError extends Error implements MailErrorFacts {
 type ClientFault = { message: string; code?: string; command?: string; response?: string; responseCode?: number }
 
 const ABOUT_THE_LETTER = ['RCPT TO', 'DATA']
+const TIMEOUT_CODES = ['ETIMEDOUT', 'EABORT'] // of the client, and of the signal by which sending is ended
 const LONGEST_TEXT = 300 // characters of a server's words
 
 /**
@@ -48,6 +52,7 @@ export function mailErrorOf(thrown: unknown, to?: string): MailError {
     return new MailError(
       'temporary',
       `the letter could not be handed over: ${withoutSecrets(message, to)}${code ? ` (${code})` : ''}`,
+      TIMEOUT_CODES.includes(code ?? '') ? { timedOut: true } : {},
     )
   const [, enhancedCode] = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response) ?? []
   const facts = { replyCode, ...(enhancedCode && { enhancedCode }), ...(command && { command }) }

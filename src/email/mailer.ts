@@ -59,6 +59,8 @@ export type MailerOptions = {
   logger: Logger
   /** Is told when the health changes. */
   onHealth?: (health: MailHealthState) => void
+  /** Is told when the server (`smtp`), or a place among the emails on their way to it (`smtp_slot`), took too long. */
+  onMissedDeadline?: (what: 'smtp' | 'smtp_slot') => void
 }
 
 const POOL = {
@@ -72,7 +74,14 @@ const LONGEST_SENDING = 50_000 // milliseconds
 const PATIENCE = 5_000 // milliseconds
 
 /** Opens the one SMTP client. It asks at once whether the server is there, without keeping anybody waiting. */
-export function openMailer({ server, from, connections, logger, onHealth }: MailerOptions): Mailer {
+export function openMailer({
+  server,
+  from,
+  connections,
+  logger,
+  onHealth,
+  onMissedDeadline = () => {},
+}: MailerOptions): Mailer {
   const { credentials } = server
   // The pool opens a connection when an email finds none that is free, and keeps it.
   const transport = createTransport({
@@ -85,7 +94,14 @@ export function openMailer({ server, from, connections, logger, onHealth }: Mail
     disableUrlAccess: true,
   })
   const closing = new AbortController()
-  const ask = () => probe(server, closing.signal)
+  const told = (error: MailError, what: 'smtp' | 'smtp_slot') => {
+    if (error.timedOut) onMissedDeadline(what)
+    return error
+  }
+  const ask = () =>
+    probe(server, closing.signal).catch(error => {
+      throw told(error, 'smtp')
+    })
   const health = new MailHealth({ probe: ask, logger, ...(onHealth && { onChange: onHealth }) })
   const concurrency = new DeliveryConcurrency(connections)
   const underWay = new Set<Promise<void>>()
@@ -105,7 +121,7 @@ export function openMailer({ server, from, connections, logger, onHealth }: Mail
         signal: AbortSignal.timeout(LONGEST_SENDING),
       })
     } catch (thrown) {
-      const error = mailErrorOf(thrown, to)
+      const error = told(mailErrorOf(thrown, to), 'smtp')
       if (isCongestion(error)) place.congested()
       health.failed(error)
       throw error
@@ -120,7 +136,7 @@ export function openMailer({ server, from, connections, logger, onHealth }: Mail
     if (canonicalEmailAddress(letter.to) !== letter.to)
       throw new MailError('address_refused', 'the address is not a canonical one')
     const place = await concurrency.acquire(LONGEST_WAIT).catch(reason => {
-      throw mailErrorOf(reason)
+      throw told(mailErrorOf(reason), 'smtp_slot')
     })
     try {
       await handOver(letter, place)

@@ -5,6 +5,8 @@ import { type Checked, Dependency } from './readiness.ts'
 export type HealthNeeds = {
   /** Each throws when the part cannot be reached or does not accept writes, or when a key is missing. */
   checks: Record<'database' | 'queue' | 'keys', () => Promise<void>>
+  /** Is told of a check that took too long. */
+  onMissedDeadline(what: 'readiness_check'): void
   /** What the one who runs the service is told of what the check of the keys threw, if anything. */
   reasonOf(error: unknown): string | undefined
   /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
@@ -40,10 +42,10 @@ const ReadyAnswer = Type.Object(
 )
 
 /** `/livez`: the process answers. `/readyz`: it can do its work. */
-export function healthRoutes(server: HttpServer, { checks, reasonOf, mail }: HealthNeeds): void {
-  const database = new Dependency(checks.database)
-  const queue = new Dependency(checks.queue)
-  const keys = new Dependency(checks.keys)
+export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, reasonOf, mail }: HealthNeeds): void {
+  const database = new Dependency(checks.database, onMissedDeadline)
+  const queue = new Dependency(checks.queue, onMissedDeadline)
+  const keys = new Dependency(checks.keys, onMissedDeadline)
 
   server.get(
     '/livez',

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 const LONGEST_CHECK = 3_000 // milliseconds; a probe that hangs tells nothing
+const TOO_LONG = { state: 'failed' as const, error: undefined }
 const SHARED_FOR = 1_000 // milliseconds
 
 /** What the last check of a dependency found, in milliseconds of `performance.now()`. */
@@ -21,12 +22,17 @@ export type Checked = {
  */
 export class Dependency {
   readonly #check: () => Promise<void>
+  readonly #onMissedDeadline: (what: 'readiness_check') => void
   #last: Checked | undefined
   #running: Promise<Checked> | undefined
 
-  /** @param check throws when it cannot be reached; the dependency has failed too if it takes longer than 3 seconds */
-  constructor(check: () => Promise<void>) {
+  /**
+   * @param check throws when it cannot be reached; the dependency has failed too if it takes longer than 3 seconds
+   * @param onMissedDeadline is told when it does
+   */
+  constructor(check: () => Promise<void>, onMissedDeadline: (what: 'readiness_check') => void = () => {}) {
     this.#check = check
+    this.#onMissedDeadline = onMissedDeadline
   }
 
   async state(): Promise<Checked> {
@@ -43,8 +49,9 @@ export class Dependency {
         () => ({ state: 'ok' as const, error: undefined }),
         (error: unknown) => ({ state: 'failed' as const, error }),
       ),
-      pause(LONGEST_CHECK, { state: 'failed' as const, error: undefined }, { ref: false }),
+      pause(LONGEST_CHECK, TOO_LONG, { ref: false }),
     ])
+    if (found === TOO_LONG) this.#onMissedDeadline('readiness_check')
     const checkedAt = performance.now()
     this.#last = { ...found, checkedAt, okAt: found.state === 'ok' ? checkedAt : this.#last?.okAt }
     return this.#last

@@ -3,7 +3,11 @@ import { endsConnection, UnavailableError } from './unavailable.ts'
 
 // milliseconds; after them the server gives back the locks of a client that it has lost
 const LONGEST_PAUSE_IN_TRANSACTION = 10_000
+const TIMER_PRECISION = 2 // milliseconds by which a timer may come early
 const LONGEST_GOODBYE = 1_000 // milliseconds; a server that is lost never closes its side
+
+/** Is told of a wait for the database that was given up. */
+export type OnMissedDeadline = (what: 'database_query' | 'database_connect' | 'database_pool') => void
 
 /**
  * A connection on which nothing waits for ever: a query that takes longer than `query_timeout` destroys it.
@@ -21,7 +25,9 @@ export class BoundedClient extends pg.Client {
    */
   isDirect = false
   readonly #deadline: number
+  readonly #connectDeadline: number
   readonly #statementTimeout: number
+  readonly #onMissedDeadline: OnMissedDeadline
   #timer: NodeJS.Timeout | undefined
   #isSpent = false
   #hasEnded = false
@@ -31,10 +37,15 @@ export class BoundedClient extends pg.Client {
    * @param config.session_statement_timeout the server's own limit, in milliseconds, for a session that is our own. It is
    *   the shorter of the two, so that a statement that waits for a lock does not go on in the server when the client has
    *   given up. (pg would send `statement_timeout` at the start, which PgBouncer refuses.)
+   * @param config.onMissedDeadline is told when the database did not answer in time
    */
-  constructor(config: pg.ClientConfig & { session_statement_timeout?: number } = {}) {
+  constructor(
+    config: pg.ClientConfig & { session_statement_timeout?: number; onMissedDeadline?: OnMissedDeadline } = {},
+  ) {
     super({ ...config, query_timeout: 0 })
     this.#deadline = config.query_timeout ?? 0
+    this.#connectDeadline = config.connectionTimeoutMillis || Number.POSITIVE_INFINITY
+    this.#onMissedDeadline = config.onMissedDeadline ?? (() => {})
     this.#statementTimeout = config.session_statement_timeout ?? 0
     // Whoever uses the connection is told by the failing query; an error event without a listener ends the process.
     this.on('error', () => {})
@@ -55,11 +66,21 @@ export class BoundedClient extends pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the pool, which alone calls it, passes a callback
   override connect(callback?: any): any {
+    const began = performance.now()
+    // The pool, and pg itself, end an attempt that takes too long, each by an error that tells little.
+    const noteFailure = () => {
+      if (performance.now() - began > this.#connectDeadline - TIMER_PRECISION)
+        this.#onMissedDeadline('database_connect')
+    }
     super.connect((error: Error | null) => {
-      if (error) return callback(error)
+      if (error) {
+        noteFailure()
+        return callback(error)
+      }
       this.#prepareSession().then(
         () => callback(null, this),
         reason => {
+          noteFailure()
           void this.end() // the pool forgets a client that did not connect
           callback(reason)
         },
@@ -111,6 +132,7 @@ export class BoundedClient extends pg.Client {
     // After a stall of this process the timer comes before the data that has arrived meanwhile; that is read first.
     setImmediate(() => {
       if (!this.#timer) return
+      this.#onMissedDeadline('database_query')
       this.giveUp()
       this.emit('lost')
     })

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { BoundedClient } from './bounded-client.ts'
+import type { BoundedClient, OnMissedDeadline } from './bounded-client.ts'
 import { errorCode } from './database.ts'
 import { UnavailableError } from './unavailable.ts'
 
@@ -16,11 +16,13 @@ const CONNECT_AGAIN_AFTER = 250 // milliseconds
  */
 export class FailFastPool extends pg.Pool {
   readonly #logger: Logger
+  readonly #onMissedDeadline: OnMissedDeadline
   readonly #idle = new Set<BoundedClient>()
   #isLost = false
 
-  constructor(options: pg.PoolConfig, logger: Logger) {
+  constructor(options: pg.PoolConfig & { onMissedDeadline: OnMissedDeadline }, logger: Logger) {
     super(options)
+    this.#onMissedDeadline = options.onMissedDeadline
     this.#logger = logger
     // Without a listener, an idle connection that the server drops would end the process.
     this.on('error', error => logger.warn({ code: errorCode(error), err: error }, 'a database connection was lost'))
@@ -41,6 +43,7 @@ export class FailFastPool extends pg.Pool {
       return await super.connect()
     } catch (error) {
       if (isConnectTimeout(error)) this.#lose()
+      if (isPoolTimeout(error)) this.#onMissedDeadline('database_pool')
       throw error
     }
   }
@@ -72,3 +75,6 @@ const bounded = (client: pg.PoolClient) => client as unknown as BoundedClient
 // Not that of the pool itself, whose connections are all in use: that is load.
 const isConnectTimeout = (error: unknown) =>
   error instanceof Error && /^Connection terminated due to connection timeout|^timeout expired/.test(error.message)
+
+const isPoolTimeout = (error: unknown) =>
+  error instanceof Error && /^timeout exceeded when trying to connect/.test(error.message)

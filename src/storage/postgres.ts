@@ -1,6 +1,6 @@
 import { PostgresDialect } from 'kysely'
 import type { Logger } from 'pino'
-import { BoundedClient } from './bounded-client.ts'
+import { BoundedClient, type OnMissedDeadline } from './bounded-client.ts'
 import { type Database, databaseOver } from './database.ts'
 import { FailFastPool } from './fail-fast-pool.ts'
 import { PreparingClient } from './preparing-client.ts'
@@ -22,14 +22,20 @@ export type Work = keyof typeof LONGEST_QUERY
 /**
  * How connections to PostgreSQL are made, for any pool of `pg`: nothing on them waits for ever.
  * @param url a PostgreSQL connection URL
+ * @param longestQuery milliseconds; 0 for no limit
  */
-export function postgresConnections(url: string, longestQuery: number, work: Work = 'request') {
+export function postgresConnections(
+  url: string,
+  longestQuery: number,
+  { work = 'request', onMissedDeadline = () => {} }: { work?: Work; onMissedDeadline?: OnMissedDeadline } = {},
+) {
   return {
     connectionString: url,
     Client: BoundedClient,
     connectionTimeoutMillis: LONGEST_WAIT_FOR_CONNECTION[work],
     query_timeout: longestQuery,
     session_statement_timeout: Math.max(0, longestQuery - SERVER_ENDS_EARLIER),
+    onMissedDeadline,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   }
@@ -42,9 +48,16 @@ export function postgresConnections(url: string, longestQuery: number, work: Wor
 export function postgresDatabase(
   url: string,
   logger: Logger,
-  { connections = MOST_CONNECTIONS, work = 'request' }: { connections?: number; work?: Work } = {},
+  {
+    connections = MOST_CONNECTIONS,
+    ...context
+  }: { connections?: number; work?: Work; onMissedDeadline?: OnMissedDeadline } = {},
 ): Database {
-  const options = { ...postgresConnections(url, LONGEST_QUERY[work], work), max: connections, Client: PreparingClient }
+  const options = {
+    ...postgresConnections(url, LONGEST_QUERY[context.work ?? 'request'], context),
+    max: connections,
+    Client: PreparingClient,
+  }
   const pool = new FailFastPool(options, logger)
   return databaseOver(new PostgresDialect({ pool }))
 }

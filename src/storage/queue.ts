@@ -1,6 +1,7 @@
 import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobWithMetadata, PgBoss } from 'pg-boss'
 import { validate as isUuid } from 'uuid'
 import type { Logger } from '../log.ts'
+import type { OnMissedDeadline } from './bounded-client.ts'
 import { type DatabaseTransaction, errorCode, refuseInsideTransaction } from './database.ts'
 import { INSUFFICIENT_PRIVILEGE, missingRights } from './migrate.ts'
 import { postgresConnections } from './postgres.ts'
@@ -79,10 +80,11 @@ export function createQueue(options: {
   logger: Logger
   /** Opened to make or upgrade its tables, without limit of time. */
   isMigrating?: boolean
+  onMissedDeadline?: OnMissedDeadline
 }): Queue {
-  const { backend, kinds, logger, isMigrating = false } = options
+  const { backend, kinds, logger, isMigrating = false, onMissedDeadline = () => {} } = options
   const boss = new PgBoss({
-    ...backendOptions(backend, isMigrating ? 0 : LONGEST_QUERY),
+    ...backendOptions(backend, isMigrating ? 0 : LONGEST_QUERY, onMissedDeadline),
     // Behind a pooler a connection that listens loses its session after each transaction.
     useListenNotify: !('isPooled' in backend && backend.isPooled),
     schedule: false,
@@ -173,9 +175,12 @@ function isOfLaterVersion(data: unknown, known: number): boolean {
   return Number.isInteger(data.version) && (data.version as number) > known
 }
 
-function backendOptions(backend: QueueBackend, longestQuery: number) {
+function backendOptions(backend: QueueBackend, longestQuery: number, onMissedDeadline: OnMissedDeadline) {
   if ('postgresUrl' in backend)
-    return { ...postgresConnections(backend.postgresUrl, longestQuery, 'background'), max: 4 }
+    return {
+      ...postgresConnections(backend.postgresUrl, longestQuery, { work: 'background', onMissedDeadline }),
+      max: 4,
+    }
   const inner = fromPglite(backend.pglite)
   const db: NonNullable<ConstructorOptions['db']> = {
     ...inner,

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { DEADLINES } from '../../src/missed-deadlines.ts'
 import { environmentOf } from '../support/command.ts'
 import { DATABASES } from '../support/database.ts'
 import {
@@ -156,6 +157,14 @@ for (const kind of DATABASES)
         assert.match(health!, /"status":"ok"/)
         assert.match(commands!, /created at[\s\S]*current/)
         assert.equal(await statusOf(token), 400)
+      },
+      async 'What took too long'() {
+        const [missed, health] = await follow('What took too long')
+        for (const what of DEADLINES) {
+          assert.match(missed!, new RegExp(`what="${what}"`))
+          assert.ok(DOCUMENT.includes(`| \`${what}\` |`), what)
+        }
+        assert.match(health!, /"status":"ok"/)
       },
     }
 

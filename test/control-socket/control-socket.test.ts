@@ -15,8 +15,13 @@ import { fillDataDirectory } from '../support/service.ts'
 
 const NOBODY = 65_534
 
-async function openServer(dataDirectory: string, perform: (operation: string, args: unknown) => Promise<unknown>) {
+async function openServer(
+  dataDirectory: string,
+  perform: (operation: string, args: unknown) => Promise<unknown>,
+  onMissedDeadline = () => {},
+) {
   const { close } = await listenForOperators({
+    onMissedDeadline,
     dataDirectory,
     perform,
     describe: error => ({ code: 'failed', needed: 'that it works', found: (error as Error).message, remedy: 'none' }),
@@ -75,6 +80,18 @@ describe('the control socket', () => {
     assert.equal(await replyTo(directory.path, ''), '', 'who sends nothing is disconnected')
     assert.equal(performed, 0)
     assert.equal((await askRunningService(directory.path, 'do', {}))?.result, 1, 'and it goes on')
+  })
+
+  test('lets a sender go that says nothing for five seconds, and tells so', async () => {
+    await using directory = await emptyDirectory()
+    let missed = 0
+    await using _server = await openServer(
+      directory.path,
+      async () => {},
+      () => void missed++,
+    )
+    assert.equal(await replyTo(directory.path, ''), '')
+    assert.equal(missed, 1)
   })
 
   test('is told apart from no socket, one of a process that died, and one that cannot be', async () => {

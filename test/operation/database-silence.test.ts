@@ -5,6 +5,7 @@ import { CuttingProxy } from '../faults/outages/cutting-proxy.ts'
 import { holdsWithin } from '../faults/outages/waiting.ts'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { missedDeadlines } from '../support/metrics.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
 import { letterIn } from '../support/sink-letters.ts'
@@ -18,6 +19,7 @@ describe('when the database host is lost without a word', () => {
   let proxy: CuttingProxy
   let sink: SmtpSink
   let url: string
+  let metricsUrl: string
   let tokens: string[]
   before(async () => {
     const database = opened.use(await createTestDatabase())
@@ -34,9 +36,11 @@ describe('when the database host is lost without a word', () => {
         AUTH_SECRET_KEY: SECRET_KEY,
         AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
         AUTH_RATE_LIMITS: 'off',
+        AUTH_METRICS_LISTEN: '127.0.0.1:0',
       }),
     )
     url = await service.started()
+    metricsUrl = (await service.until(/Metrics +(\S+)/))[1]!
     tokens = await seedSessions({ databaseUrl: database.url }, SESSIONS)
   })
   after(() => opened.disposeAsync())
@@ -74,6 +78,10 @@ describe('when the database host is lost without a word', () => {
       [...new Set(await Promise.all(asked))].sort(),
       ['/oauth2/token', '/readyz', '/v1/accounts', '/v1/sessions'].map(path => `503 ${path}`),
     )
+
+    const missed = await missedDeadlines(metricsUrl)
+    assert.ok(missed.get('database_query')! > 0, 'queries that got no result are counted')
+    assert.ok(missed.get('database_connect')! > 0, 'and so are connections that were not made')
 
     proxy.hear()
     assert.ok(await holdsWithin(10, async () => (await refresh(0)).startsWith('200')), 'refreshes go on within 10 s')

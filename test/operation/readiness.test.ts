@@ -26,6 +26,16 @@ describe('a dependency of the service', () => {
     }
   })
 
+  test('has failed when its check hangs, which is told', async () => {
+    const missed: string[] = []
+    const dependency = new Dependency(
+      () => new Promise(() => {}),
+      what => void missed.push(what),
+    )
+    assert.equal((await dependency.state()).state, 'failed')
+    assert.deepEqual(missed, ['readiness_check'])
+  })
+
   test('remembers when it was good', async () => {
     let isAway = true
     const dependency = new Dependency(async () => {

@@ -6,6 +6,7 @@ import { HeldRefusals } from '../../../src/http/held-refusals.ts'
 import { createHttpServer } from '../../../src/http/server.ts'
 import { createLogger } from '../../../src/log.ts'
 import { createMetrics } from '../../../src/metrics.ts'
+import { MissedDeadlines } from '../../../src/missed-deadlines.ts'
 import { KeyRing } from '../../../src/secrets/key-ring.ts'
 import { RefreshTokens } from '../../../src/sessions/refresh-token.ts'
 import { sessionRoutes } from '../../../src/sessions/routes.ts'
@@ -19,7 +20,7 @@ const TTL = 300 // seconds
 
 const port = Number(process.env.PORT)
 const origin = `http://127.0.0.1:${port}`
-const metrics = createMetrics()
+const metrics = createMetrics(new MissedDeadlines())
 const heldRefusals = new HeldRefusals()
 const server = createHttpServer({
   logger: createLogger('error'),

@@ -1,0 +1,6 @@
+/** How often each deadline was missed, as the metrics tell. */
+export async function missedDeadlines(metricsUrl: string): Promise<Map<string, number>> {
+  const text = await (await fetch(metricsUrl)).text()
+  const lines = text.matchAll(/^auth_missed_deadlines_total\{what="(\w+)"\} (\d+)$/gm)
+  return new Map(Array.from(lines, ([, what, count]) => [what!, Number(count)]))
+}
