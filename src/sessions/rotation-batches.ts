@@ -23,6 +23,8 @@ const MOST_TRIES = 16 // together 2 seconds
  * session waits for the batch after, so that each is judged against what the one before left.
  *
  * A session that another transaction has is skipped and joins a later batch, so that nobody else waits for that lock.
+ *
+ * At most one entry of a token waits or is locked; others of it may be under way.
  */
 export class RotationBatches {
   readonly #rotate: Rotate
@@ -102,6 +104,12 @@ export class RotationBatches {
       return
     }
     const token = `${entry.sessionId} ${entry.generation}`
+    const same = this.#waiting.get(token) ?? this.#locked.get(token)
+    if (same) {
+      same.timesLocked = Math.max(same.timesLocked, entry.timesLocked) // or requests without end would never be refused
+      entry.outcome.resolve(same.outcome.promise)
+      return
+    }
     this.#locked.set(token, entry)
     setTimeout(
       () => {

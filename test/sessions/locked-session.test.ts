@@ -2,37 +2,31 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { pino } from 'pino'
-import { rotate } from '../../src/sessions/rotate.ts'
+import { type Rotation, rotate } from '../../src/sessions/rotate.ts'
 import { RotationBatches } from '../../src/sessions/rotation-batches.ts'
 import type { Database } from '../../src/storage/database.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { refreshTokens } from '../measuring/known-keys.ts'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
-import { createDatabase, type PostgresServer, startPostgres } from '../support/postgres.ts'
-import { type Answer, exchange, SECRET_KEY, startTestService, type TestService } from '../support/service.ts'
+import { type Answer, exchange, startTestService, type TestService } from '../support/service.ts'
 
 const SETTINGS = { grace: 30, idleTtl: 86_400, tokenKey: 'k1' }
 const SESSIONS = 10
 
 describe('when another transaction has locked the row of a session', () => {
-  let server: PostgresServer // of its own; beside other files on the shared one it did not end, for a reason that is not known yet
-  let databaseUrl: string
   let service: TestService
   let locker: pg.Client
   let database: Database
   before(async () => {
-    server = await startPostgres()
-    databaseUrl = (await createDatabase(server.url)).url
-    service = await startTestService('PGlite', { env: { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY } })
-    database = postgresDatabase(databaseUrl, pino({ level: 'silent' }))
-    locker = new pg.Client({ connectionString: databaseUrl })
+    service = await startTestService('PostgreSQL')
+    database = postgresDatabase(service.databaseUrl!, pino({ level: 'silent' }))
+    locker = new pg.Client({ connectionString: service.databaseUrl! })
     await locker.connect()
   })
   after(async () => {
     await locker.end()
     await database.destroy()
     await service[Symbol.asyncDispose]()
-    await server.stop()
   })
 
   async function lock(id: string) {
@@ -42,7 +36,7 @@ describe('when another transaction has locked the row of a session', () => {
   }
 
   async function newSessions() {
-    const tokens = await seedSessions({ databaseUrl: databaseUrl }, SESSIONS)
+    const tokens = await seedSessions({ databaseUrl: service.databaseUrl! }, SESSIONS)
     return Promise.all(tokens.map(async token => ({ id: (await refreshTokens.open(token))!.sessionId, token })))
   }
 
@@ -83,6 +77,21 @@ describe('when another transaction has locked the row of a session', () => {
       asked.map(() => 200),
     )
     assert.equal(new Set(answers.map(({ body }) => body.refresh_token)).size, 1)
+  })
+
+  test('a token that is shown again while a look at its session is under way gets its answer too', async () => {
+    const [locked] = await newSessions()
+    await lock(locked!.id)
+    const asked: Promise<Rotation | undefined>[] = []
+    const batches = new RotationBatches(async presented => {
+      if (asked.length < 4) asked.push(shown())
+      else await locker.query('rollback')
+      return rotate(database, presented, SETTINGS)
+    })
+    const shown = () => batches.rotate({ sessionId: locked!.id, generation: 1 })
+    await shown()
+    assert.equal(asked.length, 4)
+    for (const rotation of await Promise.all(asked)) assert.equal(rotation?.generation, 2)
   })
 
   test('a batch without a lock is one statement, and one that is deleted under a lock has expired', async () => {
