@@ -58,7 +58,7 @@ const accounts = (db: Queryable) =>
 
 type Row = Awaited<ReturnType<ReturnType<typeof accounts>['executeTakeFirstOrThrow']>>
 
-const accountOf = ({ password_phc, password_pepper, password_version, ...rest }: Row): Account => ({
+const accountOf = <Found extends Row>({ password_phc, password_pepper, password_version, ...rest }: Found) => ({
   ...rest,
   password: { phc: password_phc, pepper: password_pepper, version: password_version },
 })
@@ -94,6 +94,21 @@ export async function insertAccount(
 export async function findAccount(db: Queryable, id: string): Promise<Account | undefined> {
   const row = await accounts(db).where('id', '=', id).executeTakeFirst()
   return row && accountOf(row)
+}
+
+/** An account, and whether its address is known: an account of it, this one or another, has been confirmed. */
+export type AddressedAccount = Account & { isAddressKnown: boolean }
+
+export async function findAddressedAccounts(db: Queryable, ids: readonly string[]): Promise<AddressedAccount[]> {
+  const rows = await accounts(db)
+    .select(
+      sql<boolean>`exists (select from account other where other.email = account.email and other.confirmed_at is not null)`.as(
+        'isAddressKnown',
+      ),
+    )
+    .where('id', '=', sql<string>`any(${ids}::uuid[])`)
+    .execute()
+  return rows.map(accountOf)
 }
 
 /** Whether the account was created no longer ago than that, on the clock of the database. */

@@ -1,15 +1,25 @@
-import type { Job, PgBoss } from 'pg-boss'
+import { fromKysely, type Job, type PgBoss } from 'pg-boss'
 import type { Logger } from '../log.ts'
+import { type Database, type DatabaseTransaction, inTransaction } from './database.ts'
 import { StatementBatches } from './statement-batches.ts'
+import { UnavailableError } from './unavailable.ts'
 
-/** What became of a message: it is done, comes again later, or is parked for the operator. */
-export type Fate = { status: 'done' } | { status: 'again' | 'parked'; reason: string }
+/** What became of a message: it is done, and maybe completed already; it comes again; or it is parked for the operator. */
+export type Fate = { status: 'done' } | { status: 'completed' } | { status: 'again' | 'parked'; reason: string }
+
+/** A message that was taken, and what was prepared for it. */
+export type Taken = { job: Job<unknown>; prepared?: unknown }
 
 export type QueueConsumerOptions = {
   boss: PgBoss
   /** The queue's. */
   name: string
-  deliver: (job: Job<unknown>) => Promise<Fate>
+  deliver: (taken: Taken) => Promise<Fate>
+  /** Prepares what is taken, in the transaction of `database` that takes it; see `Preparation`. */
+  preparation?: {
+    database: Database
+    prepare: (transaction: DatabaseTransaction, jobs: readonly Job<unknown>[]) => Promise<Taken[]>
+  }
   /** How many may be delivered at once, now. */
   concurrency: () => number
   logger: Logger
@@ -72,24 +82,47 @@ export class QueueConsumer {
   }
 
   async #take(): Promise<void> {
-    const { boss, name, concurrency, logger } = this.#options
+    const { name, concurrency, logger } = this.#options
     const atOnce = concurrency()
     this.#mayBeMore = true
     if (this.#inHand.size > atOnce) return
     const batchSize = atOnce + Math.min(PREPARED, atOnce) - this.#inHand.size
     try {
-      const jobs = await boss.fetch<unknown>(name, { batchSize })
-      this.#mayBeMore = jobs.length === batchSize
-      for (const job of jobs) this.#inHand.set(job, this.#handle(job))
+      const taken = (await this.#fetchPrepared(batchSize)) ?? (await this.#fetch(batchSize))
+      this.#mayBeMore = taken.length === batchSize
+      for (const one of taken) this.#inHand.set(one.job, this.#handle(one))
     } catch (error) {
       logger.warn({ queue: name, err: error }, 'the queue could not be read')
     }
   }
 
-  async #handle(job: Job<unknown>): Promise<void> {
-    const { name, deliver, concurrency, logger } = this.#options
+  async #fetch(batchSize: number): Promise<Taken[]> {
+    const { boss, name } = this.#options
+    return (await boss.fetch<unknown>(name, { batchSize })).map(job => ({ job }))
+  }
+
+  /** @returns undefined when they are to be taken without preparation */
+  async #fetchPrepared(batchSize: number): Promise<Taken[] | undefined> {
+    const { boss, name, preparation, logger } = this.#options
+    if (!preparation) return undefined
+    const { database, prepare } = preparation
     try {
-      await this.#settle(job, await deliver(job))
+      return await inTransaction(database, async transaction => {
+        const jobs = await boss.fetch<unknown>(name, { batchSize, db: fromKysely(transaction) })
+        return jobs.length === 0 ? [] : prepare(transaction, jobs)
+      })
+    } catch (error) {
+      if (error instanceof UnavailableError) throw error
+      logger.warn({ queue: name, err: error }, 'messages could not be prepared together; each is taken alone')
+      return undefined
+    }
+  }
+
+  async #handle(taken: Taken): Promise<void> {
+    const { name, deliver, concurrency, logger } = this.#options
+    const { job } = taken
+    try {
+      await this.#settle(job, await deliver(taken))
     } catch (error) {
       logger.warn({ queue: name, job: job.id, err: error }, 'a message could not be settled and will come again')
     }
@@ -99,6 +132,7 @@ export class QueueConsumer {
 
   async #settle(job: Job<unknown>, fate: Fate): Promise<void> {
     const { boss, name } = this.#options
+    if (fate.status === 'completed') return
     if (fate.status === 'done') return this.#completions.add(job)
     if (fate.status === 'parked') await forbidRetries(boss, job)
     await boss.fail(name, [job], { reason: fate.reason })

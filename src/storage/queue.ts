@@ -1,26 +1,34 @@
-import { type ConstructorOptions, fromKysely, fromPglite, type Job, type JobWithMetadata, PgBoss } from 'pg-boss'
-import { validate as isUuid } from 'uuid'
+import { fromKysely, type Job, type JobWithMetadata, PgBoss } from 'pg-boss'
 import type { Logger } from '../log.ts'
 import type { OnMissedDeadline } from './bounded-client.ts'
-import { type DatabaseTransaction, errorCode, refuseInsideTransaction } from './database.ts'
+import { type Database, type DatabaseTransaction, errorCode, inTransaction } from './database.ts'
+import { isOfKind, isOfLaterVersion, type MessageKind } from './message-kind.ts'
 import { INSUFFICIENT_PRIVILEGE, missingRights } from './migrate.ts'
-import { postgresConnections } from './postgres.ts'
+import { backendOptions, overhear, type QueueBackend } from './queue-backend.ts'
+import { type Fate, QueueConsumer, type Taken } from './queue-consumer.ts'
 
-import { type Fate, QueueConsumer } from './queue-consumer.ts'
+/** A message that was taken, by which `Queue.complete` knows it. */
+export type MessageInHand = Readonly<Pick<Job, 'id' | 'name' | 'retryCount'>>
 
-/**
- * A kind of message: its name, which is its queue's, and the ids that it holds. Never anything secret, nor anything
- * else: whoever consumes it reads the truth from the database.
- */
-export type MessageKind<Id extends string = string> = {
-  readonly name: string
-  readonly version: number
-  /** Names of its ids, each a UUID. */
-  readonly ids: readonly Id[]
+export type InHand<Prepared> = {
+  message: MessageInHand
+  /** What {@link Preparation.prepare} made of it, if it did. */
+  prepared: Prepared | undefined
 }
 
-/** Where the jobs lie: PostgreSQL, on connections of the queue's own, or the embedded database. */
-export type QueueBackend = { postgresUrl: string; isPooled: boolean } | { pglite: Parameters<typeof fromPglite>[0] }
+export type Preparation<Id extends string, Prepared> = {
+  /** In whose transactions messages are taken. */
+  database: Database
+  /**
+   * Writes and reads for all messages that are taken together what each needs, in the transaction that takes them. When
+   * it throws they are taken without it, so that one message never holds up the others.
+   * @returns what it made of each, in their order
+   */
+  prepare(
+    transaction: DatabaseTransaction,
+    messages: readonly Record<Id, string>[],
+  ): Promise<readonly (Prepared | undefined)[]>
+}
 
 /** Messages between the modules, kept in the database, delivered at least once. Nothing else works before it is open. */
 export type Queue = {
@@ -38,11 +46,22 @@ export type Queue = {
    * shape is parked at once, since no repetition would mend it.
    *
    * @param concurrency how many may be worked on at once, now; a few more are in hand. Each for 5 minutes at the most.
+   * @param preparation what the messages that are taken together have in common
    */
-  consume<Id extends string>(
+  consume<Id extends string, Prepared = never>(
     kind: MessageKind<Id>,
-    work: (ids: Record<NoInfer<Id>, string>) => Promise<void>,
+    work: (ids: Record<NoInfer<Id>, string>, inHand: InHand<Prepared>) => Promise<void>,
     concurrency: () => number,
+    preparation?: Preparation<NoInfer<Id>, Prepared>,
+  ): Promise<void>
+  /**
+   * Completes messages in one transaction with what `record` writes of them. Otherwise they are completed after `work`,
+   * in another one.
+   */
+  complete(
+    database: Database,
+    messages: readonly MessageInHand[],
+    record: (transaction: DatabaseTransaction) => Promise<void>,
   ): Promise<void>
   /** Seconds that the message of these kinds which waits longest has been due; 0 when none waits. */
   longestWait(kinds: readonly MessageKind[]): Promise<number>
@@ -71,8 +90,6 @@ const RETENTION = {
   deleteAfterSeconds: 3_600, // a settled message is of no more use
 }
 
-const LONGEST_QUERY = 10_000 // milliseconds, after which the connection is given up
-
 /** The queue of these kinds of messages. */
 export function createQueue(options: {
   backend: QueueBackend
@@ -84,9 +101,7 @@ export function createQueue(options: {
 }): Queue {
   const { backend, kinds, logger, isMigrating = false, onMissedDeadline = () => {} } = options
   const boss = new PgBoss({
-    ...backendOptions(backend, isMigrating ? 0 : LONGEST_QUERY, onMissedDeadline),
-    // Behind a pooler a connection that listens loses its session after each transaction.
-    useListenNotify: !('isPooled' in backend && backend.isPooled),
+    ...backendOptions(backend, { isMigrating, onMissedDeadline }),
     schedule: false,
     superviseIntervalSeconds: 5,
     monitorIntervalSeconds: 5,
@@ -95,6 +110,7 @@ export function createQueue(options: {
   boss.on('error', error => logger.warn({ err: error }, 'the queue met an error'))
   boss.on('warning', warning => logger.debug({ warning }, 'the queue warns'))
 
+  const completed = new WeakSet<MessageInHand>()
   const consumers = new Map<string, QueueConsumer>()
   overhear(boss, name => {
     for (const [consumed, consumer] of consumers) if (name === undefined || name === consumed) consumer.wake()
@@ -119,9 +135,9 @@ export function createQueue(options: {
     async send(transaction, { name, version }, ids) {
       await boss.send(name, { ...ids, version }, { db: fromKysely(transaction) })
     },
-    async consume(kind, work, concurrency) {
+    async consume(kind, work, concurrency, preparation) {
       const { name, version } = kind
-      const deliver = async (job: Job<unknown>): Promise<Fate> => {
+      const deliver = async ({ job, prepared }: Taken): Promise<Fate> => {
         if (isOfLaterVersion(job.data, version)) {
           logger.warn({ queue: name, job: job.id }, 'a message of a later version waits for a newer process')
           return { status: 'again', reason: 'later version' }
@@ -131,14 +147,23 @@ export function createQueue(options: {
           return { status: 'parked', reason: 'unknown shape' }
         }
         try {
-          await work(job.data)
-          return { status: 'done' }
+          await work(job.data, { message: job, prepared: prepared as never })
+          return completed.has(job) ? { status: 'completed' } : { status: 'done' }
         } catch (error) {
           logger.warn({ queue: name, job: job.id, retry: job.retryCount, err: error }, 'a message will come again')
           return { status: 'again', reason: (error as Error).name }
         }
       }
-      consumers.set(name, new QueueConsumer({ boss, name, deliver, concurrency, logger }))
+      const prepares = preparation && { preparation: ofJobs(kind, preparation) }
+      consumers.set(name, new QueueConsumer({ boss, name, deliver, concurrency, logger, ...prepares }))
+    },
+    async complete(database, messages, record) {
+      await inTransaction(database, async transaction => {
+        await record(transaction)
+        for (const [name, jobs] of Map.groupBy(messages, ({ name }) => name))
+          await boss.complete(name, jobs, null, { db: fromKysely(transaction) })
+      })
+      for (const message of messages) completed.add(message)
     },
     async longestWait(kinds) {
       const { rows } = await boss.getDb().executeSql(
@@ -164,54 +189,20 @@ export function createQueue(options: {
   }
 }
 
-function isOfKind<Id extends string>(data: unknown, { version, ids }: MessageKind<Id>): data is Record<Id, string> {
-  if (typeof data !== 'object' || data === null || !('version' in data) || data.version !== version) return false
-  const { version: _, ...rest } = data as Record<string, unknown>
-  return Object.keys(rest).length === ids.length && ids.every(id => isUuid(rest[id]))
-}
-
-function isOfLaterVersion(data: unknown, known: number): boolean {
-  if (typeof data !== 'object' || data === null || !('version' in data)) return false
-  return Number.isInteger(data.version) && (data.version as number) > known
-}
-
-function backendOptions(backend: QueueBackend, longestQuery: number, onMissedDeadline: OnMissedDeadline) {
-  if ('postgresUrl' in backend)
-    return {
-      ...postgresConnections(backend.postgresUrl, longestQuery, { work: 'background', onMissedDeadline }),
-      max: 4,
-    }
-  const inner = fromPglite(backend.pglite)
-  const db: NonNullable<ConstructorOptions['db']> = {
-    ...inner,
-    executeSql: (text, values) => {
-      refuseInsideTransaction()
-      return inner.executeSql(text, values)
+/** The same for jobs, of which some may be of another shape. */
+function ofJobs<Id extends string, Prepared>(kind: MessageKind<Id>, { database, prepare }: Preparation<Id, Prepared>) {
+  return {
+    database,
+    async prepare(transaction: DatabaseTransaction, jobs: readonly Job<unknown>[]): Promise<Taken[]> {
+      const messages = jobs.flatMap(job => (isOfKind(job.data, kind) ? [{ job, ids: job.data }] : []))
+      const prepared = await prepare(
+        transaction,
+        messages.map(({ ids }) => ids),
+      )
+      const byJob = new Map(messages.map(({ job }, index) => [job, prepared[index]]))
+      return jobs.map(job => ({ job, prepared: byJob.get(job) }))
     },
   }
-  return { db, backend: 'pglite' as const }
-}
-
-/**
- * What pg-boss hears of new messages it tells its own workers alone.
- * @param hear is told the queue's name; none when anything may have been missed
- */
-function overhear(boss: PgBoss, hear: (name?: string) => void): void {
-  const db: NonNullable<ConstructorOptions['db']> = boss.getDb()
-  const listen = db.listen?.bind(db)
-  if (!listen) return
-  db.listen = (channel, onNotification, onReconnect) =>
-    listen(
-      channel,
-      name => {
-        onNotification(name)
-        hear(name)
-      },
-      () => {
-        onReconnect()
-        hear()
-      },
-    )
 }
 
 async function ensureQueue(boss: PgBoss, name: string): Promise<void> {

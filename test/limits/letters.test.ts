@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { recordShown } from '../../src/confirmation/letters/held-letter-store.ts'
 import { releaseLettersTo } from '../../src/confirmation/letters/letter-limit-store.ts'
 import { releaseHeldLetters } from '../../src/confirmation/letters/letter-limits.ts'
-import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
+import { ensureSignUpLetters } from '../../src/confirmation/letters/letter-store.ts'
 import { inTransaction } from '../../src/storage/database.ts'
 import { DATABASES, openTestDatabase, shiftClock } from '../support/database.ts'
 import {
@@ -73,7 +73,7 @@ for (const kind of DATABASES)
         const [account, letter] = [uuidv7(), uuidv7()]
         await sql`insert into account (id, email, locale, password_phc, password_pepper, password_version, signed_up_from)
           values (${account}, ${email}, 'en', '', '', 1, ${Buffer.alloc(32)})`.execute(database)
-        await ensureSignUpLetter(database, letter, account)
+        await ensureSignUpLetters(database, [{ id: letter, accountId: account }])
         return letter
       }
       const letGo = (inHand?: string) =>

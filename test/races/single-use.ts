@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { DeviceLinks } from '../../src/accounts/device-link.ts'
-import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
+import { ensureSignUpLetters } from '../../src/confirmation/letters/letter-store.ts'
 import { LetterTokens } from '../../src/confirmation/letters/letter-token.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
@@ -111,7 +111,10 @@ async function rivalSignUps(services: ServicesOnPostgres, http: HttpConnections)
   // Letters to one address are few; each of these sign-ups gets one here, as if it had been the only one.
   const letterTokens = new LetterTokens(KeyRing.parse(SECRET_KEY).for('letter-token'))
   const tokens: string[] = []
-  for (const { id } of accounts) tokens.push(letterTokens.make((await ensureSignUpLetter(database, uuidv7(), id))!.id))
+  for (const { id: accountId } of accounts) {
+    const [letter] = await ensureSignUpLetters(database, [{ id: uuidv7(), accountId }])
+    tokens.push(letterTokens.make(letter!.id))
+  }
   const replies = await inParallel(index => {
     const json = { token: tokens[index], ticket: accounts[index].confirmation.ticket }
     return http.post(`${urlOf(services, index)}/v1/confirmations`, { json })

@@ -5,7 +5,8 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { embeddedDatabase, inTransaction } from '../../src/storage/database.ts'
-import { createQueue, type MessageKind } from '../../src/storage/queue.ts'
+import type { MessageKind } from '../../src/storage/message-kind.ts'
+import { createQueue } from '../../src/storage/queue.ts'
 
 const kind: MessageKind<'id'> = { name: 'test.happened', version: 1, ids: ['id'] }
 const MESSAGES = 1_200 // more than one page of them

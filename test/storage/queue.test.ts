@@ -6,8 +6,10 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { type Database, embeddedDatabase, inTransaction } from '../../src/storage/database.ts'
+import type { MessageKind } from '../../src/storage/message-kind.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
-import { createQueue, type MessageKind, type Queue, type QueueBackend } from '../../src/storage/queue.ts'
+import { createQueue, type MessageInHand, type Queue } from '../../src/storage/queue.ts'
+import type { QueueBackend } from '../../src/storage/queue-backend.ts'
 import { createTestDatabase, DATABASES, type DatabaseKind } from '../support/database.ts'
 
 const silent = pino({ level: 'silent' })
@@ -94,6 +96,78 @@ for (const kind of DATABASES)
       await until(async () => (await inState(test, 'completed')) === 60)
       clearInterval(finishing)
       assert.ok(most > 6 && most <= 30, `${most} at once`)
+    })
+
+    test('prepares messages in the transaction that takes them, and hands each what was made of it', async () => {
+      await using opened = new AsyncDisposableStack()
+      const test = await openQueue(kind, opened)
+      const ids = await sendMany(test, 30)
+      const [transactions, worked] = [[] as string[], [] as string[]]
+      await test.queue.consume<'id', string>(
+        errand,
+        async ({ id }, { prepared }) => void worked.push(prepared === `for ${id}` ? id : 'of another'),
+        () => 30,
+        {
+          database: test.database,
+          async prepare(transaction, messages) {
+            const { rows } = await sql<{ taken: number }>`select count(*)::int as taken from pgboss.job
+              where name = ${errand.name} and xmin::text = (pg_current_xact_id()::text::int8 % 4294967296)::text`.execute(
+              transaction,
+            )
+            transactions.push(`${rows[0]!.taken} of ${messages.length}`)
+            return messages.map(({ id }) => `for ${id}`)
+          },
+        },
+      )
+      await until(async () => (await inState(test, 'completed')) === 30)
+      assert.deepEqual(worked.toSorted(), ids.toSorted())
+      assert.deepEqual(transactions, ['30 of 30'])
+    })
+
+    test('delivers messages that cannot be prepared together each on its own', async () => {
+      await using opened = new AsyncDisposableStack()
+      const test = await openQueue(kind, opened)
+      const [poison, ...others] = await sendMany(test, 20)
+      const worked: string[] = []
+      await test.queue.consume(
+        errand,
+        async ({ id }, { prepared }) => {
+          if (id === poison) throw new Error('refused')
+          assert.equal(prepared, undefined)
+          worked.push(id)
+        },
+        () => 20,
+        {
+          database: test.database,
+          async prepare(transaction) {
+            await sql`select 1 / 0`.execute(transaction)
+            return []
+          },
+        },
+      )
+      await until(async () => (await inState(test, 'completed')) === 19)
+      assert.deepEqual(worked.toSorted(), others.toSorted())
+      assert.equal(await inState(test, 'retry'), 1)
+    })
+
+    test('completes messages with what is recorded of them, or does neither', async () => {
+      await using opened = new AsyncDisposableStack()
+      const test = await openQueue(kind, opened)
+      await sql`create table recorded (id uuid)`.execute(test.database)
+      const [refused, recorded] = (await sendMany(test, 2)) as [string, string]
+      const record = (id: string, message: MessageInHand) =>
+        test.queue.complete(test.database, [message], async transaction => {
+          await sql`insert into recorded values (${id})`.execute(transaction)
+          if (id === refused) await sql`select 1 / 0`.execute(transaction)
+        })
+      await test.queue.consume(
+        errand,
+        ({ id }, { message }) => record(id, message),
+        () => 2,
+      )
+      await until(async () => (await inState(test, 'completed')) === 1 && (await inState(test, 'retry')) === 1)
+      const { rows } = await sql<{ id: string }>`select id from recorded`.execute(test.database)
+      assert.deepEqual(rows, [{ id: recorded }])
     })
 
     test('renews the lease of a message for as long as it takes', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DeviceLinks } from '../../src/accounts/device-link.ts'
 import { DeviceTokens } from '../../src/accounts/device-token.ts'
 import { ConfirmationTickets } from '../../src/accounts/ticket.ts'
-import { ensureSignUpLetter } from '../../src/confirmation/letters/letter-store.ts'
+import { ensureSignUpLetters } from '../../src/confirmation/letters/letter-store.ts'
 import { LetterTokens } from '../../src/confirmation/letters/letter-token.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
 import { RefreshTokens } from '../../src/sessions/refresh-token.ts'
@@ -46,7 +46,7 @@ export function makersOf(service: TestService) {
 
 /** The token of the letter that a sign-up asked for, whether or not it has been sent yet. */
 export async function letterTokenOf(service: TestService, accountId: string): Promise<string> {
-  const letter = await ensureSignUpLetter(service.service.database, randomUUID(), accountId)
+  const [letter] = await ensureSignUpLetters(service.service.database, [{ id: randomUUID(), accountId }])
   return makersOf(service).letterTokens.make(letter!.id)
 }
 

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { findAccount, findConfirmedAccount, findNewestAccount } from '../../accounts/account-store.ts'
+import { type AddressedAccount, findAddressedAccounts, findNewestAccount } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
 import { isFaultOfServer, MailError } from '../../email/mail-error.ts'
 import type { Mailer } from '../../email/mailer.ts'
 import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
-import { type Database, inTransaction } from '../../storage/database.ts'
+import { type Database, type DatabaseTransaction, inTransaction } from '../../storage/database.ts'
+import type { MessageInHand } from '../../storage/queue.ts'
 import type { StatementBatches } from '../../storage/statement-batches.ts'
 import { isUnavailable } from '../../storage/unavailable.ts'
 import { holdLetter } from './hold-letter.ts'
@@ -26,31 +27,41 @@ export type DeliverLetterNeeds = LetterLimitsNeeds & {
   serviceName: string
   /** Seconds that a link is good, from its sending. */
   linkLifetime: number
-  /** Records letters by their ids as sent, with `recordSent`. */
-  sentLetters: StatementBatches<string>
+  /** Records letters as sent, with `recordSent`, and completes the messages that asked for them. */
+  sentLetters: StatementBatches<SentLetter>
   letters: Counter<'outcome'>
   logger: Logger
   now: () => number
 }
 
+export type SentLetter = { id: string; message: MessageInHand }
+
+/** A letter and whom it is for. */
+export type AddressedLetter = { letter: Letter; account: AddressedAccount }
+
 /**
  * Sends a letter, if the limits release it. To call it again for one that was sent does nothing; after a crash between the mail
  * server's 250 and our record the same letter goes out again, with the same link and the same Message-ID.
  *
+ * @param message what asked for it; completed with the record that it was sent
  * @throws MailError when delivery should be tried again
  */
-export async function deliverLetter(needs: DeliverLetterNeeds, letter: Letter): Promise<void> {
+export async function deliverLetter(
+  needs: DeliverLetterNeeds,
+  { letter, account: known }: { letter: Letter; account?: AddressedAccount },
+  message: MessageInHand,
+): Promise<void> {
   if (letter.sentAt || letter.failedAt) return
   if (letter.isHeld) return
   if (letter.askedBy === 'address' && !letter.allowedAt && !(await allowRequest(needs.attempts, letter.mailbox))) {
     needs.letters.inc({ outcome: 'dropped' })
     return deleteLetter(needs.database, letter.id)
   }
-  const account = await accountFor(needs.database, letter)
+  const account = known ?? (await accountFor(needs.database, letter))
   if (!account) return deleteLetter(needs.database, letter.id)
   if (isOvertaken(letter, account))
     return letter.allowedAt || letter.askedBy === 'sign_up'
-      ? markSent(needs, letter)
+      ? markSent(needs, letter, message)
       : deleteLetter(needs.database, letter.id)
   if (letter.askedBy !== 'address' && !letter.allowedAt && !(await release(needs, letter))) {
     await holdLetter(needs, letter)
@@ -58,13 +69,13 @@ export async function deliverLetter(needs: DeliverLetterNeeds, letter: Letter): 
     return
   }
 
-  const { purpose, at } = await purposeOf(needs, letter, account)
+  const { purpose, at } = purposeOf(needs, letter, account)
   const { serviceName, now } = needs
   const content = composeLetter(purpose, { email: account.email, at, locale: account.locale, serviceName })
   try {
     const messageId = messageIdOf(needs, letter, purpose.kind)
     await needs.mailer.send({ ...content, to: account.email, messageId, date: new Date(now()) }, () =>
-      markSent(needs, letter),
+      markSent(needs, letter, message),
     )
   } catch (error) {
     if (!(error instanceof MailError)) throw error
@@ -80,7 +91,7 @@ const release = (needs: DeliverLetterNeeds, letter: Letter): Promise<boolean> =>
  * Whether its account was confirmed since it was asked for. Then it is of no more use; most likely it was confirmed by
  * this very letter, which a crash kept us from recording.
  */
-function isOvertaken({ requestedAt }: Letter, { confirmedAt }: Recipient): boolean {
+function isOvertaken({ requestedAt }: Letter, { confirmedAt }: AddressedAccount): boolean {
   return confirmedAt !== null && requestedAt <= confirmedAt
 }
 
@@ -88,11 +99,11 @@ const RECORDED_WITHIN = 5_000 // milliseconds
 const RECORDED_AGAIN_AFTER = 250 // milliseconds
 
 /** Records the letter as sent. While the database is away it tries again for a moment: else the letter goes out twice. */
-async function markSent({ sentLetters }: DeliverLetterNeeds, { id }: Letter): Promise<void> {
+async function markSent({ sentLetters }: DeliverLetterNeeds, { id }: Letter, message: MessageInHand): Promise<void> {
   const deadline = performance.now() + RECORDED_WITHIN
   for (;;)
     try {
-      return await sentLetters.add(id)
+      return await sentLetters.add({ id, message })
     } catch (error) {
       if (!isUnavailable(error) || performance.now() > deadline) throw error
       await pause(RECORDED_AGAIN_AFTER)
@@ -100,20 +111,19 @@ async function markSent({ sentLetters }: DeliverLetterNeeds, { id }: Letter): Pr
 }
 
 /** Whom the letter is for. An address that was asked for means its newest account, confirmed or not. */
-async function accountFor(database: Database, letter: Letter) {
-  if (letter.accountId) return findAccount(database, letter.accountId)
-  return inTransaction(database, async transaction => {
-    const account = await findNewestAccount(transaction, letter.address)
-    if (account) await assignLetter(transaction, letter.id, account.id)
-    return account
-  })
+async function accountFor(database: Database, letter: Letter): Promise<AddressedAccount | undefined> {
+  const accountId = letter.accountId ?? (await inTransaction(database, transaction => assign(transaction, letter)))
+  return accountId === undefined ? undefined : (await findAddressedAccounts(database, [accountId]))[0]
 }
 
-type Recipient = NonNullable<Awaited<ReturnType<typeof findAccount>>>
+async function assign(transaction: DatabaseTransaction, { id, address }: Letter): Promise<string | undefined> {
+  const account = await findNewestAccount(transaction, address)
+  if (account) await assignLetter(transaction, id, account.id)
+  return account?.id
+}
 
-async function purposeOf(needs: DeliverLetterNeeds, letter: Letter, account: Recipient) {
-  const isKnown = (await findConfirmedAccount(needs.database, account.email)) !== undefined
-  if (isKnown || account.supersededAt)
+function purposeOf(needs: DeliverLetterNeeds, letter: Letter, account: AddressedAccount) {
+  if (account.isAddressKnown || account.supersededAt)
     return {
       purpose: { kind: 'account-exists' as const, link: `${needs.publicUrl()}/sign-in` },
       at: letter.requestedAt,

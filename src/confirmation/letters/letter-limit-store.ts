@@ -29,9 +29,34 @@ const hasExtraPlace = (mailbox: RawBuilder<unknown>) => sql<boolean>`not exists 
   select from confirmation_letter where mailbox = ${mailbox} and extra
     and allowed_at > auth_now() - make_interval(secs => ${sql.lit(EXTRA_EVERY)}))`
 
-/** Letters to one mailbox are released one after the other. */
-export async function lockLettersTo(transaction: DatabaseTransaction, mailbox: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended('letters to ' || ${mailbox}, 0))`.execute(transaction)
+/** Letters to one mailbox are released one after the other. Locked in one order, so that nobody waits in a circle. */
+export async function lockLettersTo(transaction: DatabaseTransaction, ...mailboxes: string[]): Promise<void> {
+  await sql`select pg_advisory_xact_lock(key) from (
+    select distinct hashtextextended('letters to ' || mailbox, 0) as key
+    from unnest(${mailboxes}::text[]) as mailbox order by key offset 0
+  ) as keys`.execute(transaction)
+}
+
+/**
+ * Releases those letters that are the only ones to their mailbox that wait for their turn, where a regular place is
+ * left: as `releaseLettersTo` would, for many mailboxes in one statement.
+ */
+export async function releaseSoleLetters(
+  transaction: DatabaseTransaction,
+  ids: readonly string[],
+): Promise<{ id: string; allowedAt: Date }[]> {
+  const { rows } = await sql<{ id: string; allowedAt: Date }>`
+    update confirmation_letter letter set allowed_at = auth_now(), extra = false
+    where id = any(${ids}::uuid[]) and allowed_at is null and not waits and not by_address
+      and not exists (
+        select from confirmation_letter other
+        where other.mailbox = letter.mailbox and other.allowed_at is null and not other.by_address
+          and other.id <> letter.id
+      )
+      and ${placesOfAddress(sql`letter.address`, sql`letter.mailbox`)} > 0
+      and ${placesOfMailbox(sql`letter.mailbox`)} > 0
+    returning id, allowed_at as "allowedAt"`.execute(transaction)
+  return rows
 }
 
 /** Whether a letter to the address could be released now. Without looking at those that are held, however many. */

@@ -65,19 +65,26 @@ export async function findLetter(db: Queryable, id: string): Promise<Letter | un
   return rows[0]
 }
 
-/** Notes the letter that the sign-up itself asks for; one that is noted already stays. */
-export async function ensureSignUpLetter(db: Queryable, id: string, accountId: string): Promise<Letter | undefined> {
-  const { rows } = await sql<Letter>`insert into confirmation_letter (id, account_id, address, sign_up)
-    select ${id}, id, email, true from account where id = ${accountId}
-    on conflict (account_id) where sign_up do nothing
-    returning ${letterColumns}`.execute(db)
-  return rows[0] ?? findSignUpLetter(db, accountId)
-}
-
-async function findSignUpLetter(db: Queryable, accountId: string): Promise<Letter | undefined> {
+/**
+ * Notes the letters that sign-ups themselves ask for; one that is noted already stays.
+ * @param noted their accounts, and the ids of new letters
+ */
+export async function ensureSignUpLetters(
+  db: Queryable,
+  noted: readonly { id: string; accountId: string }[],
+): Promise<Letter[]> {
+  const accountIds = noted.map(({ accountId }) => accountId)
+  await sql`
+    insert into confirmation_letter (id, account_id, address, sign_up)
+    select noted.id, account.id, email, true
+    from unnest(${noted.map(({ id }) => id)}::uuid[], ${accountIds}::uuid[]) as noted (id, account_id)
+    join account on account.id = noted.account_id
+    on conflict (account_id) where sign_up do nothing`.execute(db)
+  // A statement of its own: the first does not see what another transaction has inserted while it waited for that.
   const { rows } = await sql<Letter>`
-    select ${letterColumns} from confirmation_letter where account_id = ${accountId} and sign_up`.execute(db)
-  return rows[0]
+    select ${letterColumns} from confirmation_letter
+    where sign_up and account_id = any(${accountIds}::uuid[])`.execute(db)
+  return rows
 }
 
 const REPEATS = {

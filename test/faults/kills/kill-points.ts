@@ -18,16 +18,26 @@ export const KILL_POINTS: KillPoint[] = [
     file: 'accounts/routes.ts',
     line: 'return reply.code(201).send({\n        id: account.id',
   },
+  {
+    name: 'before the commit that takes messages',
+    file: 'storage/queue-consumer.ts',
+    line: 'return jobs.length === 0 ? []',
+  },
   { name: 'after a worker got a message', file: 'storage/queue.ts', line: 'await work(job.data' },
   {
     name: 'after the mail server took a letter',
     file: 'confirmation/letters/deliver-letter.ts',
-    line: 'return await sentLetters.add(id)',
+    line: 'return await sentLetters.add({ id, message })',
   },
   {
-    name: 'before a message is marked as done',
+    name: 'after letters are recorded as sent, before the commit that completes their messages',
     file: 'storage/queue.ts',
-    line: "return { status: 'done' }",
+    line: 'for (const [name, jobs] of Map.groupBy',
+  },
+  {
+    name: 'after that commit',
+    file: 'storage/queue.ts',
+    line: 'for (const message of messages) completed.add',
   },
   { name: 'after a refresh token is traded in', file: 'sessions/rotate.ts', line: 'return rows\n' },
   {

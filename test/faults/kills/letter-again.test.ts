@@ -8,7 +8,7 @@ import { openStage } from '../history/stage.ts'
 import { dyingAt, ownDeath } from './kill-points.ts'
 
 const afterTheLetter = dyingAt(
-  { file: 'confirmation/letters/deliver-letter.ts', line: 'return await sentLetters.add(id)' },
+  { file: 'confirmation/letters/deliver-letter.ts', line: 'return await sentLetters.add({ id, message })' },
   1,
 )
 

@@ -33,7 +33,7 @@ export const CONTROLS: Control[] = [
       {
         file: DELIVER,
         find: '  try {\n    const messageId',
-        replace: `await markSent(needs, letter)
+        replace: `await markSent(needs, letter, message)
   try {
     const messageId`,
       },

@@ -23,13 +23,15 @@ const PARKED = 'parked'`,
     replace: `QueueConsumer({
       boss,
       name,
-      deliver: async job => {
+      deliver: async taken => {
         let fate: Fate = { status: 'done' }
+        let times = 0
+        const again = () => (times++ === 0 ? taken : { job: taken.job }) // as it is when another process has taken it
         for (let left = 2 + Math.floor(chance() * 4); left > 0; ) {
           await new Promise(resolve => setTimeout(resolve, chance() * ${LONGEST_PAUSE}))
           const together = 1 + Math.floor(chance() * left)
           left -= together
-          for (const each of await Promise.all(Array.from({ length: together }, () => deliver(job))))
+          for (const each of await Promise.all(Array.from({ length: together }, () => deliver(again()))))
             if (fate.status !== 'again') fate = each
         }
         return fate
