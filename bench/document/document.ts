@@ -2,6 +2,9 @@ import type { Aim, Figures, Table } from '../measurements/measurement.ts'
 import { MEASUREMENTS, type MeasurementName } from '../measurements/measurements.ts'
 import { plotFile } from './files.ts'
 
+/** Servers of others with an adapter, by the names of the adapters. */
+const SERVERS = ['GoTrue (Supabase Auth)', 'Keycloak', 'Logto', 'Ory Hydra', 'Ory Kratos', 'Rauthy', 'Zitadel']
+
 /** What one measurement found, and where. */
 export type Result = {
   name: MeasurementName
@@ -13,7 +16,6 @@ export type Result = {
 
 /** docs/benchmarks.md. */
 export function composeDocument(results: readonly Result[]): string {
-  const subjects = new Map(results.flatMap(result => result.subjects.map(subject => [subject.name, subject] as const)))
   return [
     '# Benchmarks',
     'Written by `npm run bench`. Generator, mail server, PostgreSQL and the measured service share the cores of one ' +
@@ -26,15 +28,40 @@ export function composeDocument(results: readonly Result[]): string {
       rows: results.flatMap(({ figures }) => (figures.aims ?? []).map(aimRow)),
     }),
     '## Who is measured',
-    table({
-      columns: ['', 'version', 'set up'],
-      rows: [...subjects.values()].map(({ name, version, setUp }) => [name, version, setUp]),
-    }),
+    table({ columns: ['', 'version', 'set up', 'in'], rows: subjectRows(results) }),
+    ...notMeasured(results),
     ...results.flatMap(sectionOf),
     ...missing(results),
   ]
     .join('\n\n')
     .concat('\n')
+}
+
+/** One row for each version and setup, since sections may come from different runs. */
+function subjectRows(results: readonly Result[]): string[][] {
+  const rows = new Map<string, { cells: string[]; sections: string[] }>()
+  for (const { name, subjects } of results)
+    for (const { name: subject, version, setUp } of subjects) {
+      const cells = [subject, version, setUp]
+      const row = rows.get(cells.join('\n')) ?? { cells, sections: [] }
+      row.sections.push(MEASUREMENTS[name].title)
+      rows.set(cells.join('\n'), row)
+    }
+  return [...rows.values()].map(({ cells, sections }) => [
+    ...cells,
+    sections.length === results.length ? 'all' : sections.join(', '),
+  ])
+}
+
+/** Names the servers that could have been measured, so that nobody takes their absence for a result. */
+function notMeasured(results: readonly Result[]): string[] {
+  const measured = new Set(results.flatMap(({ subjects }) => subjects.map(({ name }) => name)))
+  const names = SERVERS.filter(name => !measured.has(name))
+  if (names.length === 0) return []
+  return [
+    `Nothing here is about ${names.join(', ')}: there are [adapters](../bench/adapters) for them, which read their ` +
+      'documented responses, but no figure of a run with them is kept here. `--server` measures one that runs already.',
+  ]
 }
 
 function missing(results: readonly Result[]): string[] {
