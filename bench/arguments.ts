@@ -14,9 +14,10 @@ export type Arguments = {
   subjects: readonly Subject[]
 }
 
-/** @throws with what was needed and found, when an argument is none */
-export function readArguments(): Arguments {
+/** @param args those of the command @throws with what was needed and found, when an argument is none */
+export function readArguments(args: readonly string[] = process.argv.slice(2)): Arguments {
   const { values, positionals } = parseArgs({
+    args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
@@ -24,6 +25,7 @@ export function readArguments(): Arguments {
       server: { type: 'string', multiple: true, default: [] },
       setting: { type: 'string', multiple: true, default: [] },
       credentials: { type: 'string', multiple: true, default: [] },
+      start: { type: 'string', multiple: true, default: [] },
     },
     allowPositionals: true,
   })
@@ -33,6 +35,11 @@ export function readArguments(): Arguments {
   const names = (positionals.length > 0 ? [...new Set(positionals)] : known) as MeasurementName[]
   const rounds = Number(values.rounds)
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number. Found: ${values.rounds}`)
+  const servers = values.server.map(server => splitAtEquals(server)[0])
+  for (const option of ['setting', 'credentials', 'start'] as const)
+    for (const value of values[option])
+      if (!servers.some(name => value.startsWith(option === 'setting' ? `${name}.` : `${name}=`)))
+        throw new Error(`--${option} takes the name of a --server first. Found: ${value}`)
   const all = [...SUBJECTS]
   for (const server of values.server) {
     const names = all.map(({ name }) => name)
@@ -45,10 +52,12 @@ export function readArguments(): Arguments {
   return { names, isQuick: values.quick, isWhole: !values.quick && !values.only, rounds, subjects }
 }
 
-/** @param settings such as `keycloak.realm=bench` @param credentials such as `logto=tokens.txt` */
+type ServerArguments = Record<'setting' | 'credentials' | 'start', readonly string[]>
+
+/** @param args such as `keycloak.realm=bench`, `logto=tokens.txt` and `hydra=/opt/hydra.sh` */
 function serverOf(
   server: string,
-  { setting: settings, credentials }: { setting: readonly string[]; credentials: readonly string[] },
+  { setting: settings, credentials, start }: ServerArguments,
   taken: readonly string[],
 ): Subject {
   const [name, url] = splitAtEquals(server)
@@ -57,10 +66,13 @@ function serverOf(
       `--server takes the name of an adapter and a URL, as in gotrue=http://127.0.0.1:9999. Found: ${server}`,
     )
   const own = settings.filter(setting => setting.startsWith(`${name}.`)).map(setting => setting.slice(name.length + 1))
+  const argumentOf = (values: readonly string[]) => values.map(splitAtEquals).find(([of]) => of === name)?.[1]
+  const executable = argumentOf(start)
   const remote = {
     adapter: { name, settings: Object.fromEntries(own.map(splitAtEquals)) },
     url: new URL(url).origin,
-    credentialsFile: credentials.map(splitAtEquals).find(([of]) => of === name)?.[1],
+    credentialsFile: argumentOf(credentials),
+    ...(executable !== undefined && { executable }),
   }
   return remoteSubject(remote, taken)
 }

@@ -14,6 +14,11 @@
  *                                             successors; GoTrue needs none
  *   … --setting keycloak.version=26.7 --setting keycloak.setUp="A pool of 20 connections."
  *                                             for the table of who is measured
+ *   … --start keycloak=/opt/keycloak.sh       an executable that runs it in the foreground at that URL, instead of one that
+ *                                             runs already: its start, memory and processor time are measured, too
+ *   … --setting keycloak.databaseUrl=postgres://…
+ *                                             its database on this machine, as a user who may read its statistics: what
+ *                                             the database does for each refresh is measured, too
  *
  * It needs Linux, and sends nothing beyond this machine and the servers that it was told of.
  */
@@ -41,8 +46,9 @@ try {
   await pause(100) // lets in the signal that may have caused it
   await untilStopped()
   print(error instanceof Error ? `${error.stack}` : String(error))
-  await closeAll()
   process.exitCode = 1
+} finally {
+  await closeAll()
 }
 
 async function run(): Promise<void> {

@@ -20,10 +20,26 @@ export type HydraSettings = {
  * `openid` no ID token is signed. `oauth2.grant.refresh_token.rotation_grace_period` is unset by default: then a refresh
  * token that is used twice ends all tokens of its consent. `ttl.refresh_token` longer than the load. `--dev` for HTTP.
  *
- * First credentials: login and consent belong to an application, so nothing gets them in one request. For each session,
- * `GET /oauth2/auth` leads to that application with a `login_challenge`; `PUT
- * /admin/oauth2/auth/requests/login/accept` at the admin port (4445) accepts it, `…/consent/accept` the consent after
- * it, and the code at the end is exchanged at `/oauth2/token`.
+ * First credentials: login and consent belong to an application, so nothing gets them in one request, and sessions come
+ * from `--credentials`. With 2.3.0 these lines make 300, as refreshes need 256 and concurrent exchanges end most of the
+ * sessions that they use. No application is needed: what it would answer is sent to the admin port.
+ *
+ *     hydra create jwk hydra.jwt.access-token --alg ES256 --endpoint http://127.0.0.1:4445
+ *     public=http://127.0.0.1:4444 requests=http://127.0.0.1:4445/admin/oauth2/auth/requests callback=http://127.0.0.1/
+ *     client=$(curl -s http://127.0.0.1:4445/admin/clients --json '{"grant_types":["authorization_code","refresh_token"],
+ *       "response_types":["code"],"scope":"offline_access","redirect_uris":["'$callback'"],
+ *       "token_endpoint_auth_method":"none"}' | jq -r .client_id)
+ *     follow() { curl -s -o /dev/null -w '%{redirect_url}' -b jar -c jar "$1"; }
+ *     accept() { curl -s -X PUT "$requests/$1/accept?$1_challenge=${2#*_challenge=}" --json "$3" | jq -r .redirect_to; }
+ *     for n in $(seq 300); do
+ *       rm -f jar
+ *       login=$(follow "$public/oauth2/auth?client_id=$client&response_type=code&scope=offline_access&state=12345678&redirect_uri=$callback")
+ *       consent=$(follow "$(accept login "$login" '{"subject":"bench'$n'"}')")
+ *       code=$(follow "$(accept consent "$consent" '{"grant_scope":["offline_access"]}')")
+ *       code=${code#*code=} code=${code%%&*}
+ *       curl -s $public/oauth2/token -d grant_type=authorization_code -d client_id=$client -d redirect_uri=$callback \
+ *         -d code=$code | jq -r .refresh_token
+ *     done > tokens.txt
  */
 export function hydra({ clientId, clientSecret }: HydraSettings): Adapter {
   const headers = {

@@ -23,7 +23,28 @@ export type KeycloakSettings = {
  * password that is not temporary and no required actions, or the password grant answers "Account is not fully set up".
  * Brute force detection off where many sign in as one. `openid` is not asked for, so no ID token is signed either.
  *
- * There is no sign-up in one request: people register in a browser, or an administrator makes them.
+ * There is no sign-up in one request: people register in a browser, or an administrator makes them. So sessions come from
+ * `--credentials`. With 26.7.3, built by `kc.sh build --db=postgres --cache=local` and started by `kc.sh start --optimized
+ * --http-enabled=true --hostname=http://127.0.0.1:8080 --db-url=… --db-username=… --db-pool-max-size=20`, these lines set
+ * it up. They make 300 sessions, as refreshes need 256 and each measurement of concurrent exchanges ends 5 in each round:
+ *
+ *     kcadm.sh config credentials --server http://127.0.0.1:8080 --realm master --user admin
+ *     kcadm.sh create realms -s realm=bench -s enabled=true -s defaultSignatureAlgorithm=ES256 \
+ *       -s revokeRefreshToken=true -s refreshTokenMaxReuse=0 -s ssoSessionIdleTimeout=36000 -s ssoSessionMaxLifespan=36000
+ *     kcadm.sh create clients -r bench -s clientId=bench -s publicClient=true -s directAccessGrantsEnabled=true
+ *     seq 300 | jq -nR '{users: [inputs | {username: "bench\(.)", email: "bench\(.)@example.com", emailVerified: true,
+ *       firstName: "Bench", lastName: ., enabled: true, credentials: [{type: "password", value: "a long passphrase"}]}]}' \
+ *       > people.json
+ *     kcadm.sh create partialImport -r bench -s ifResourceExists=SKIP -f people.json
+ *     for n in $(seq 300); do
+ *       curl -s http://127.0.0.1:8080/realms/bench/protocol/openid-connect/token -d grant_type=password \
+ *         -d client_id=bench -d username=bench$n@example.com --data-urlencode 'password=a long passphrase' |
+ *         jq -r .refresh_token
+ *     done > tokens.txt
+ *
+ *     npm run bench -- refreshes concurrent-exchanges --server keycloak=http://127.0.0.1:8080 \
+ *       --setting keycloak.realm=bench --setting keycloak.clientId=bench --setting keycloak.revokeRefreshToken=on \
+ *       --credentials keycloak=tokens.txt
  */
 export function keycloak(settings: KeycloakSettings): Adapter {
   const { realm, clientId, clientSecret, revokeRefreshToken = 'off' } = settings

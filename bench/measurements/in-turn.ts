@@ -32,7 +32,7 @@ export async function started<Found>(
   await using database = await createDatabase(postgres.url)
   await using directory = await newDirectory()
   await using running = await subject.start({ databaseUrl: database.url, directory: directory.path, smtpUrl, say })
-  if (subject.isRemote) return await use({ subject, running, databaseUrl: database.url })
-  await using meter = await DatabaseMeter.open(database.url)
-  return await use({ subject, running, databaseUrl: database.url, database: meter })
+  const used = subject.isRemote ? running.databaseUrl : database.url
+  await using meter = used === undefined ? undefined : await DatabaseMeter.open(used)
+  return await use({ subject, running, databaseUrl: database.url, ...(meter && { database: meter }) })
 }

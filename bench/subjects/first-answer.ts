@@ -1,7 +1,6 @@
 import { get } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 
-const LONGEST_START = 60_000 // milliseconds
 const LOOK_EVERY = 5 // milliseconds
 
 /** A server that was just started on this machine. */
@@ -10,6 +9,8 @@ export type Starting = {
   /** What it is asked for. */
   path: string
   isRunning(): boolean
+  /** Milliseconds. */
+  longest?: number | undefined
   /** When its process was started, in milliseconds of `performance.now()`. */
   began: number
 }
@@ -19,16 +20,22 @@ export type Starting = {
  *
  * @returns milliseconds from its start; undefined when it ends before, or takes too long
  */
-export async function timeToFirstAnswer({ port, path, isRunning, began }: Starting): Promise<number | undefined> {
+export async function timeToFirstAnswer({
+  port,
+  path,
+  isRunning,
+  longest = 60_000,
+  began,
+}: Starting): Promise<number | undefined> {
   while (!(await isAnswered(port, path))) {
-    if (!isRunning() || performance.now() > began + LONGEST_START) return undefined
+    if (!isRunning() || performance.now() > began + longest) return undefined
     await pause(LOOK_EVERY)
   }
   return performance.now() - began
 }
 
 /** Whether there is an answer; that of a server that cannot work yet is none. */
-function isAnswered(port: number, path: string): Promise<boolean> {
+export function isAnswered(port: number, path: string): Promise<boolean> {
   return new Promise(resolve => {
     get({ host: '127.0.0.1', port, path, agent: false }, response => {
       response.resume().on('end', () => resolve(response.statusCode! < 500))

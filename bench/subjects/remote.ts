@@ -2,30 +2,41 @@ import type { Adapter, Credential, Person } from '../adapters/adapter.ts'
 import { type AdapterChoice, adapterOf } from '../adapters/by-name.ts'
 import { Connection } from '../load/connection.ts'
 import { confirmInDatabase } from './auth-service/people.ts'
+import { isAnswered } from './first-answer.ts'
 import { KeptSessions, sessionsBegun, sessionsInFile } from './kept-sessions.ts'
 import { sayingEvery } from './progress.ts'
+import { type ServerProcess, startExecutable } from './server-process.ts'
 import { signUpPeople } from './sign-up-people.ts'
 import type { Place, Subject } from './subject.ts'
 
+const LONGEST_START = 180_000 // milliseconds: a Java server on a busy machine
+
 export type RemoteServer = {
-  /** Its settings may also have `version` and `setUp`, in words for the document, and for this service `databaseUrl`. */
+  /**
+   * Its settings may also have `version` and `setUp`, in words for the document, and `databaseUrl`, of its database on
+   * this machine, whose work is looked at then.
+   */
   adapter: AdapterChoice
   url: string
   /** A file with one credential a line, for services where none can be had by one request; it is rewritten. */
   credentialsFile: string | undefined
+  /** Starts it in the foreground at that URL, where it does not run already. */
+  executable?: string
 }
 
 /**
- * A server that somebody else started, at a URL. Its sessions last from one round to the next.
+ * A server that somebody else set up, at a URL. It runs until the end, also where it is started here, so that what warms up
+ * slowly is measured warm, and its sessions last from one round to the next.
  *
  * @param taken names that other subjects have
  */
 export function remoteSubject(server: RemoteServer, taken: readonly string[] = []): Subject {
-  const { adapter: choice, url, credentialsFile } = server
+  const { adapter: choice, url, credentialsFile, executable } = server
   const adapter = adapterOf(choice)
   const { host } = new URL(url)
-  const { version = 'as it runs there', setUp } = choice.settings ?? {}
+  const { version = 'as it runs there', setUp, databaseUrl } = choice.settings ?? {}
   let say: Place['say'] = () => {}
+  let process: ServerProcess | undefined
   const addPeople = (count: number) => addPeopleTo(server, adapter, count, say)
   const sessions = new KeptSessions(
     credentialsFile === undefined
@@ -37,13 +48,21 @@ export function remoteSubject(server: RemoteServer, taken: readonly string[] = [
     name: taken.includes(adapter.name) ? `${adapter.name} at ${host}` : adapter.name,
     adapter: choice,
     version: () => version,
-    setUp: `At ${host}, by whoever runs it; its refresh ${adapter.refreshDoes}.${setUp === undefined ? '' : ` ${setUp}`}`,
+    setUp: [
+      executable === undefined ? `At ${host}, by whoever runs it` : 'Started once, and kept until the last round',
+      `; its refresh ${adapter.refreshDoes}.${setUp === undefined ? '' : ` ${setUp}`}`,
+    ].join(''),
     isRemote: true,
     ...(missing !== undefined && { hasNoPeople: missing }),
     async start(place) {
       say = place.say
+      const isFirst = process === undefined
+      if (executable !== undefined) process ??= await startAt(url, executable)
       return {
         url,
+        ...(process && { pid: process.pid }),
+        ...(process && isFirst && { startTime: process.startTime }),
+        ...(databaseUrl !== undefined && { databaseUrl }),
         addPeople,
         openSessions: count => {
           if (credentialsFile === undefined && missing !== undefined)
@@ -58,6 +77,15 @@ export function remoteSubject(server: RemoteServer, taken: readonly string[] = [
       }
     },
   }
+}
+
+/** @throws when something answers there already, which would be taken for it, or when it does not start */
+async function startAt(url: string, file: string): Promise<ServerProcess> {
+  const { hostname, port } = new URL(url)
+  if (hostname !== '127.0.0.1') throw new Error(`--start needs a server at 127.0.0.1. Found: ${url}`)
+  if (await isAnswered(Number(port), '/'))
+    throw new Error(`--start needs a port that nothing uses. Found: ${url} answers`)
+  return await startExecutable({ file, port: Number(port), firstPath: '/', longest: LONGEST_START })
 }
 
 /** Why nobody can sign up and in there; undefined when people can. */

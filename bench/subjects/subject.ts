@@ -10,7 +10,7 @@ export type Subject = {
   version(): string
   /** How it is set up, where that differs from its defaults; sentences for the document. */
   setUp: string
-  /** Whether it runs elsewhere, so that neither its processor time nor its database can be looked at. */
+  /** Whether somebody else set it up, so that it does not use the database of its place. */
   isRemote?: true
   /** Why nobody can sign up and in there, where the adapter alone does not tell. */
   hasNoPeople?: string
@@ -32,10 +32,12 @@ export type Place = {
 export type Running = AsyncDisposable & {
   /** Origin, without a slash at its end. */
   url: string
-  /** Of its process; absent where it runs on another machine. */
+  /** Of its process; absent where it was not started here. */
   pid?: number
-  /** Milliseconds from the start of its process to its first answer; absent where somebody else started it. */
+  /** Milliseconds from the start of its process to its first answer; absent where it ran already. */
   startTime?: number
+  /** The database that it uses instead of that of its place, where that can be looked at. */
+  databaseUrl?: string
   /** Makes people who can sign in, before anything is measured. */
   addPeople(count: number): Promise<Person[]>
   /** Makes people who are yet to confirm, before anything is measured; absent where their tokens would take a real letter. */

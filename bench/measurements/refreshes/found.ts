@@ -6,7 +6,7 @@ export const CONNECTIONS = [16, 64, 256]
 /** Connections at which the subjects are compared. */
 export const COMPARED_AT = 64
 
-/** One load on one subject. What is undefined could not be looked at, since the subject runs elsewhere. */
+/** One load on one subject. What is undefined could not be looked at. */
 export type Sample = Cost & {
   connections: number
   /** A second. */
@@ -24,9 +24,9 @@ export type Sample = Cost & {
 export type Round = {
   /** One for each number of connections. */
   samples: Sample[]
-  /** Milliseconds until the first answer. */
+  /** Milliseconds until the first answer; undefined where it ran already. */
   startTime: number | undefined
-  /** MiB that the process held resident before the first refresh. */
+  /** MiB that the process held resident before the first refresh; undefined where it ran already. */
   idleMemory: number | undefined
 }
 

@@ -1,5 +1,6 @@
 import type { Credential } from '../../adapters/adapter.ts'
 import { residentMemory } from '../../meters/memory.ts'
+import { processTree } from '../../meters/processor.ts'
 import { inTurn, type Started } from '../in-turn.ts'
 import { measureRefreshes } from '../measured-refreshes.ts'
 import type { Bench, Figures, Measurement } from '../measurement.ts'
@@ -23,7 +24,7 @@ export const refreshes: Measurement = {
 async function measureSubject(started: Started, bench: Bench): Promise<Round> {
   const { running } = started
   let credentials: readonly Credential[] = await running.openSessions(Math.max(...CONNECTIONS))
-  const idleMemory = memoryOf(started)
+  const idleMemory = running.startTime === undefined ? undefined : memoryOf(started)
   const samples: Sample[] = []
   for (const connections of CONNECTIONS) {
     const { sample, successors } = await measureLoad(started, { connections, credentials }, bench)
@@ -46,7 +47,9 @@ async function measureLoad(
   return { sample: { connections, ...measured, memory: memoryOf(started), generator: generatorCores }, successors }
 }
 
-const memoryOf = ({ running: { pid } }: Started) => (pid === undefined ? undefined : residentMemory(pid))
+/** Of a process and those that it started, as the script of a Java server does. */
+const memoryOf = ({ running: { pid } }: Started) =>
+  pid === undefined ? undefined : processTree(pid).reduce((sum, one) => sum + residentMemory(one), 0)
 
 function figuresOf(found: Found, bench: Bench): Figures {
   return {
