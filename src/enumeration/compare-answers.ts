@@ -56,16 +56,18 @@ export async function compareAnswers(
 ): Promise<Map<Endpoint, Comparison>> {
   const comparisons = new Map<Endpoint, Comparison>()
   const letters = new LetterCounts(needs.mailbox)
+  const sent = new SentLetters(needs.client)
   for (let round = 0; round < rounds; round++) {
     const chains = new Map<Endpoint['chain'], Subjects>()
     for (const endpoint of endpoints) {
       const subjects = chains.get(endpoint.chain) ?? (await subjectsOf(needs.addresses, endpoint.chain))
       chains.set(endpoint.chain, subjects)
       const known = comparisons.get(endpoint)
-      if (known && !isServed(known)) continue
+      if (known && !isWorthAsking(endpoint, known)) continue
       const comparison: Comparison = known ?? { status: 0, differences: [], letters: undefined }
       comparisons.set(endpoint, comparison)
       if (endpoint.isSignUp && !endpoint.times) await letters.before(endpoint, subjects)
+      if (endpoint.isAfterLetter) await sent.wait(Object.values(subjects))
       note(comparison, await askAll(needs, endpoint, subjects))
       needs.onStep()
     }
@@ -73,6 +75,10 @@ export async function compareAnswers(
   await letters.after(comparisons)
   return comparisons
 }
+
+/** Whether another round may show more. Where emails differ, it would wait for some that are not sent. */
+const isWorthAsking = ({ isAfterLetter }: Endpoint, known: Comparison): boolean =>
+  isServed(known) && !(isAfterLetter && known.differences.length > 0)
 
 async function subjectsOf(addresses: AddressMaker, chain: Endpoint['chain']): Promise<Subjects> {
   const index = chain === 'many sign-ins' ? 1 : 0 // it uses up what an address may try
@@ -87,8 +93,6 @@ async function askAll(
   subjects: Subjects,
 ): Promise<Record<AddressClass, VisibleAnswer[]>> {
   const { client, reader } = needs
-  if (endpoint.isAfterLetter)
-    await Promise.all(CLASSES.flatMap(kind => ticketsOf(subjects[kind]).map(ticket => untilLetterSent(client, ticket))))
   const answers: Record<AddressClass, VisibleAnswer[]> = { unknown: [], unconfirmed: [], confirmed: [] }
   let latest: Answer | undefined
   for (let time = 0; time < (endpoint.times ?? 1); time++)
@@ -125,12 +129,26 @@ function add({ differences }: Comparison, { class: kind, part, expected, found }
 
 const LETTER_TAKES = 10_000 // milliseconds at the most; then the answers are compared as they are
 
-const ticketsOf = ({ ticket = '', tickets = [ticket] }: Subject): string[] => tickets
+/** Waits for the emails of sign-ups to be sent, for each once. */
+class SentLetters {
+  readonly #client: Client
+  readonly #awaited = new Set<string>()
 
-async function untilLetterSent(client: Client, ticket: string): Promise<void> {
-  for (const deadline = Date.now() + LETTER_TAKES; Date.now() < deadline; await pause(50)) {
-    const answer: Answer = await client.ask(statusRequest({ ticket }))
-    if (jsonOf(answer)?.state !== 'queued') return
+  constructor(client: Client) {
+    this.#client = client
+  }
+
+  async wait(subjects: readonly Subject[]): Promise<void> {
+    const tickets = subjects.flatMap(({ ticket = '', tickets = [ticket] }) => tickets)
+    await Promise.all(tickets.filter(ticket => !this.#awaited.has(ticket)).map(ticket => this.#untilSent(ticket)))
+  }
+
+  async #untilSent(ticket: string): Promise<void> {
+    this.#awaited.add(ticket)
+    for (const deadline = Date.now() + LETTER_TAKES; Date.now() < deadline; await pause(50)) {
+      const answer: Answer = await this.#client.ask(statusRequest({ ticket }))
+      if (jsonOf(answer)?.state !== 'queued') return
+    }
   }
 }
 
