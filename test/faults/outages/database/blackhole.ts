@@ -41,6 +41,10 @@ export async function fallSilent({ trials, postgresUrl, progress, alterations = 
     statuses.push(...(await Promise.all(asked)))
     proxy.hear()
     const refreshes = await holdsWithin(10, async () => (await refresh(0, LONGEST_RESPONSE)) === 200)
+    if (!refreshes) {
+      silences.push({ refreshes, email: false, isEverybodySignedIn: false })
+      break // a service that does not come back has no more to show
+    }
     const isEverybodySignedIn = (await everybody()).every(status => status === 200)
     const email = newAddress()
     const signUp = async () => {
@@ -52,7 +56,6 @@ export async function fallSilent({ trials, postgresUrl, progress, alterations = 
       (await holdsWithin(10, signUp)) && (await holdsWithin(30, async () => (await lettersIn(sink, email)).length > 0))
     silences.push({ refreshes, email: isSent, isEverybodySignedIn })
     progress?.(statuses.length)
-    if (!refreshes) break
   }
   const of = statuses.length
   const without = (key: keyof (typeof silences)[number]) => silences.filter(silence => !silence[key]).length

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { type Findings, violationsOf } from '../../../proof/experiment.ts'
 import { holdsInShort } from '../../../proof/short-form.ts'
 import type { Alteration } from '../../../support/altered-source.ts'
@@ -8,11 +8,6 @@ import { failOver, readOnlyFailover } from './read-only-failover.ts'
 import { lockRows, rowLock } from './row-lock.ts'
 
 const postgresUrl = process.env.AUTH_TEST_POSTGRES!
-
-for (const experiment of [blackhole, readOnlyFailover, rowLock])
-  test(experiment.claim, async () => {
-    await holdsInShort(experiment)
-  })
 
 const BROKEN: { what: string; alteration: Alteration; run(alterations: Alteration[]): Promise<Findings> }[] = [
   {
@@ -44,7 +39,14 @@ const BROKEN: { what: string; alteration: Alteration; run(alterations: Alteratio
   },
 ]
 
-for (const { what, alteration, run } of BROKEN)
-  test(`${what} is found out`, async () => {
-    assert.notDeepEqual(violationsOf(await run([alteration])), [])
-  })
+describe('failures of the database', { concurrency: 2 }, () => {
+  for (const experiment of [blackhole, readOnlyFailover, rowLock])
+    test(experiment.claim, async () => {
+      await holdsInShort(experiment)
+    })
+
+  for (const { what, alteration, run } of BROKEN)
+    test(`${what} is found out`, async () => {
+      assert.notDeepEqual(violationsOf(await run([alteration])), [])
+    })
+})
