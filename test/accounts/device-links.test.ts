@@ -62,10 +62,10 @@ const linksTo = async (service: TestService, email: string) =>
 
 /** Waits until that many device links were sent to an address. */
 async function waitForLinks(service: TestService, email: string, count: number) {
-  for (const deadline = Date.now() + 30_000; ; await pause(10)) {
+  for (const deadline = Date.now() + 15_000; ; await pause(10)) {
     const links = await linksTo(service, email)
     if (links.length >= count) return links
-    if (Date.now() > deadline) throw new Error(`${links.length} of ${count} device links to ${email} were sent in 30 s`)
+    if (Date.now() > deadline) throw new Error(`${links.length} of ${count} device links to ${email} were sent in 15 s`)
   }
 }
 
@@ -314,10 +314,10 @@ function guesser(service: TestService & { now: () => number }) {
 
 /** Waits until every message about a blocked sign-in has been dealt with. */
 async function waitForSettled({ service: { database } }: TestService) {
-  for (const deadline = Date.now() + 30_000; ; await pause(5)) {
+  for (const deadline = Date.now() + 15_000; ; await pause(5)) {
     const { rows } = await sql`select 1 from pgboss.job
       where name = 'sign_in.blocked' and state <> 'completed'`.execute(database)
     if (rows.length === 0) return
-    if (Date.now() > deadline) throw new Error('a message was not dealt with in 30 s')
+    if (Date.now() > deadline) throw new Error('a message was not dealt with in 15 s')
   }
 }
