@@ -5,9 +5,9 @@
  *   node test/run.ts --postgres 15              on another release; may be given several times
  *   node test/run.ts test/arrows.test.ts …      only these files, or the files in these folders
  *
- * AUTH_TEST_CONCURRENCY says how many test files run at a time (2). AUTH_TEST_DATABASE_URL names a PostgreSQL server to
- * use instead of one that is started for the run. Test files find its URL in AUTH_TEST_POSTGRES. What came of each test is
- * kept in build/outcomes, for `npm run requirements`.
+ * AUTH_TEST_CONCURRENCY says how many test files run at a time (3, also on two cores: much of their time is waiting).
+ * AUTH_TEST_DATABASE_URL names a PostgreSQL server to use instead of one that is started for the run. Test files find its
+ * URL in AUTH_TEST_POSTGRES. What came of each test is kept in build/outcomes, for `npm run requirements`.
  */
 
 import { spawn } from 'node:child_process'
@@ -115,7 +115,7 @@ async function testFiles(files: string[], release: Release): Promise<void> {
 }
 
 function concurrency(): number {
-  const value = process.env.AUTH_TEST_CONCURRENCY ?? '2'
+  const value = process.env.AUTH_TEST_CONCURRENCY ?? '3'
   if (!/^[1-9]\d*$/.test(value)) throw new Error(`AUTH_TEST_CONCURRENCY takes a number from 1 on. Found: ${value}`)
   return Number(value)
 }

@@ -22,7 +22,7 @@ const DAY = 86_400 // seconds
 const LATER = '451 4.3.0 later'
 
 for (const kind of DATABASES)
-  describe(`a held letter, on ${kind}`, () => {
+  describe(`a held letter, on ${kind}`, { concurrency: 2 }, () => {
     const serviceBehind = (sink: SmtpSink) =>
       startTestService(kind, { env: { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` } })
 

@@ -44,7 +44,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 for (const kind of DATABASES) {
-  describe(`no letter is lost on ${kind} [R88]`, () => {
+  describe(`no letter is lost on ${kind} [R88]`, { concurrency: 2 }, () => {
     test('when the process is killed while it hands the letter over', async () => {
       await using stage = await openStage(kind)
       stage.sink.replies.MAIL = 'silence'

@@ -18,7 +18,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 for (const kind of DATABASES)
-  describe(`with a slow mail server, on ${kind}`, () => {
+  describe(`with a slow mail server, on ${kind}`, { concurrency: 2 }, () => {
     test('as many emails are sent at once as AUTH_SMTP_CONNECTIONS allows, on connections that are kept', async () => {
       const begins = Promise.withResolvers<void>()
       await using sink = await openSmtpSink({ untilTaken: () => begins.promise.then(() => pause(250)) })

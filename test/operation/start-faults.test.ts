@@ -22,7 +22,7 @@ async function assertRefused(env: Record<string, string>, patterns: RegExp[], ar
   assert.ok(!/^ +at /m.test(stderr), `a stack trace:\n${stderr}`)
 }
 
-describe('the start is refused with one clear message', () => {
+describe('the start is refused with one clear message', { concurrency: 2 }, () => {
   test('when several settings are wrong, about all of them [R56]', async () => {
     await using directory = await emptyDirectory()
     await assertRefused(
@@ -63,6 +63,7 @@ describe('the start is refused with one clear message', () => {
 
   test('when the port is taken', async () => {
     await using directory = await emptyDirectory()
+    await fillDataDirectory(directory.path)
     const other = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => other.once('listening', resolve))
     const { port } = other.address() as AddressInfo
@@ -82,6 +83,7 @@ describe('the start is refused with one clear message', () => {
 
   test('when another process has the data directory', async () => {
     await using directory = await emptyDirectory()
+    await fillDataDirectory(directory.path)
     await using first = new ServiceProcess({ AUTH_DATA_DIR: directory.path })
     await first.started()
     await assertRefused({ AUTH_DATA_DIR: directory.path }, [new RegExp(String(first.child.pid)), /AUTH_DATA_DIR/])
