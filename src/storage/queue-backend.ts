@@ -8,7 +8,13 @@ export type QueueBackend = { postgresUrl: string; isPooled: boolean } | { pglite
 
 const LONGEST_QUERY = 10_000 // milliseconds, after which the connection is given up
 
-/** @param options.isMigrating opened to make or upgrade its tables, without limit of time */
+/**
+ * The queue's own connections do not prepare statements (`PreparingClient`): with it, a service hung when it was started
+ * after a kill, for a reason that is not known. It would save little: sending and completing run on connections that do
+ * prepare, and pg-boss writes the numbers of a fetch into its text.
+ *
+ * @param options.isMigrating opened to make or upgrade its tables, without limit of time
+ */
 export function backendOptions(
   backend: QueueBackend,
   { isMigrating, onMissedDeadline }: { isMigrating: boolean; onMissedDeadline: OnMissedDeadline },
