@@ -3,7 +3,6 @@ import { isAdapterName } from './adapters/by-name.ts'
 import { MEASUREMENTS, type MeasurementName } from './measurements/measurements.ts'
 import { remoteSubject } from './subjects/remote.ts'
 import type { Subject } from './subjects/subject.ts'
-import { SUBJECTS } from './subjects/subjects.ts'
 
 export type Arguments = {
   names: MeasurementName[]
@@ -14,8 +13,12 @@ export type Arguments = {
   subjects: readonly Subject[]
 }
 
-/** @param args those of the command @throws with what was needed and found, when an argument is none */
-export function readArguments(args: readonly string[] = process.argv.slice(2)): Arguments {
+/**
+ * @param args those of the command
+ * @param own the subjects that are measured without being named
+ * @throws with what was needed and found, when an argument is none
+ */
+export function readArguments(args: readonly string[], own: readonly Subject[]): Arguments {
   const { values, positionals } = parseArgs({
     args: [...args],
     options: {
@@ -40,7 +43,7 @@ export function readArguments(args: readonly string[] = process.argv.slice(2)): 
     for (const value of values[option])
       if (!servers.some(name => value.startsWith(option === 'setting' ? `${name}.` : `${name}=`)))
         throw new Error(`--${option} takes the name of a --server first. Found: ${value}`)
-  const all = [...SUBJECTS]
+  const all = [...own]
   for (const server of values.server) {
     const names = all.map(({ name }) => name)
     const subject = serverOf(server, values, names)

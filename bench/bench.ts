@@ -35,6 +35,7 @@ import { storeResult, writeDocument } from './document/files.ts'
 import type { SinkAnswer, SinkQuestion } from './letters/sink.ts'
 import type { Bench, Figures } from './measurements/measurement.ts'
 import { MEASUREMENTS } from './measurements/measurements.ts'
+import { SUBJECTS } from './subjects/subjects.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -52,7 +53,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { names, isQuick, isWhole, rounds, subjects } = readArguments()
+  const { names, isQuick, isWhole, rounds, subjects } = readArguments(process.argv.slice(2), SUBJECTS)
   await using postgres = await startDurablePostgres()
   await using sink = startHelper<SinkQuestion, SinkAnswer>(join(import.meta.dirname, 'letters/sink.ts'))
   const { port } = await sink.ask({ want: 'state' })

@@ -7,13 +7,13 @@ const CLIENT = ['--setting', 'keycloak.clientId=bench']
 
 suite('the arguments of the benchmark', () => {
   test('name a running server that is measured with the others', () => {
-    const { subjects, isWhole } = readArguments(['refreshes', ...KEYCLOAK, ...CLIENT])
+    const { subjects, isWhole } = readArguments(['refreshes', ...KEYCLOAK, ...CLIENT], [])
     assert.equal(subjects.at(-1)?.name, 'Keycloak')
     assert.ok(isWhole)
   })
 
   test('say which setting a server lacks', () => {
-    assert.throws(() => readArguments(KEYCLOAK), /keycloak needs clientId/)
+    assert.throws(() => readArguments(KEYCLOAK, []), /keycloak needs clientId/)
   })
 
   for (const option of [
@@ -22,6 +22,6 @@ suite('the arguments of the benchmark', () => {
     ['--start', 'keykloak=/opt/keycloak.sh'],
   ])
     test(`refuse ${option.join(' ')} of a server that is not measured`, () => {
-      assert.throws(() => readArguments([...KEYCLOAK, ...CLIENT, ...option]), /name of a --server first.*keykloak/)
+      assert.throws(() => readArguments([...KEYCLOAK, ...CLIENT, ...option], []), /name of a --server first.*keykloak/)
     })
 })
