@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, onceAMinute } from '../log.ts'
+import { isLoopback } from '../settings.ts'
 import { parseIp } from './ip-address.ts'
 
 /** Headers by which a proxy says for whom it sends a request (RFC 7239 and what came before it). */
@@ -46,6 +47,25 @@ export function readableForwardedFor(header: string): string[] {
 /** Whether a request says that a proxy sent it on. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
   return FORWARDING_HEADERS.some(name => headers[name] !== undefined)
+}
+
+/**
+ * Whether a request came without a proxy between. A proxy is known by its forwarding headers, or by HTTP/1.0, which nginx
+ * speaks without being told.
+ */
+export const isDirect = ({ headers, httpVersion }: Pick<IncomingMessage, 'headers' | 'httpVersion'>): boolean =>
+  !isForwarded(headers) && httpVersion !== '1.0'
+
+/**
+ * Whether a request came from this machine itself, without a proxy between, and by an address of this machine: a page that
+ * a browser here has open could otherwise read the response by a name of its own that it points here (DNS rebinding).
+ */
+export function isFromThisMachine(request: IncomingMessage): boolean {
+  const { remoteAddress = '', localAddress } = request.socket
+  const peer = parseIp(remoteAddress)
+  const isLocal = peer !== undefined && (isLoopback(peer) || peer === parseIp(localAddress ?? ''))
+  const host = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[|\]$/g, '') ?? ''
+  return isLocal && isDirect(request) && (isIP(host) !== 0 || isLoopback(host))
 }
 
 /**

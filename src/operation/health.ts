@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { HttpServer } from '../http/server.ts'
+import { isFromThisMachine } from '../http/trusted-proxies.ts'
 import { type Checked, Dependency } from './readiness.ts'
 
 export type HealthNeeds = {
@@ -12,6 +13,8 @@ export type HealthNeeds = {
   /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
   mail: (() => Promise<'ok' | 'degraded' | 'unknown'>) | undefined
 }
+
+const TO_THIS_MACHINE = 'Shown to direct requests of the machine that the service runs on'
 
 const State = Type.Enum(['ok', 'failed'])
 const CheckedDependency = Type.Object({
@@ -29,19 +32,29 @@ const ReadyAnswer = Type.Object(
     keys: Type.Enum(['ok', 'failed'], {
       description: 'failed: a secret key is missing that another process makes with, or nothing can be signed',
     }),
-    reason: Type.Optional(Type.String({ description: 'Why the keys have failed' })),
+    reason: Type.Optional(Type.String({ description: `Why the keys have failed. ${TO_THIS_MACHINE}` })),
     mail: Type.Optional(
       Type.Enum(['ok', 'degraded', 'unknown'], {
-        description:
-          'degraded: emails wait, for the mail server is in trouble or takes too few; everything else goes on',
+        description: `degraded: emails wait, for the mail server is in trouble or takes too few; everything else goes on. ${TO_THIS_MACHINE}`,
       }),
     ),
-    dependencies: Type.Object({ database: CheckedDependency, queue: CheckedDependency, keys: CheckedDependency }),
+    dependencies: Type.Optional(
+      Type.Object(
+        { database: CheckedDependency, queue: CheckedDependency, keys: CheckedDependency },
+        { description: `How old each result is. ${TO_THIS_MACHINE}` },
+      ),
+    ),
   },
   { description: 'How each part is' },
 )
 
-/** `/livez`: the process answers. `/readyz`: it can do its work. */
+/**
+ * `/livez`: the process answers. `/readyz`: it can do its work.
+ *
+ * `/readyz` is on the public port, since load balancers need its status. It tells strangers no more than what makes up that
+ * status: how emails fare would tell who has an account, since while the mail server is down an email that is asked for by
+ * address fails only where there is one.
+ */
 export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, reasonOf, mail }: HealthNeeds): void {
   const database = new Dependency(checks.database, onMissedDeadline)
   const queue = new Dependency(checks.queue, onMissedDeadline)
@@ -70,8 +83,10 @@ export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, rea
         response: { 200: ReadyAnswer, 503: ReadyAnswer },
       },
     },
-    async (_request, reply) => {
-      const [mailState, ...checked] = await Promise.all([mail?.(), database.state(), queue.state(), keys.state()])
+    async (request, reply) => {
+      const isLocal = isFromThisMachine(request.raw)
+      const mailAsShown = isLocal ? mail?.() : undefined
+      const [mailState, ...checked] = await Promise.all([mailAsShown, database.state(), queue.state(), keys.state()])
       const [ofDatabase, ofQueue, ofKeys] = checked
       const reason = reasonOf(ofKeys.error)
       const status: 'ok' | 'failed' = checked.every(({ state }) => state === 'ok') ? 'ok' : 'failed'
@@ -80,9 +95,11 @@ export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, rea
         database: ofDatabase.state,
         queue: ofQueue.state,
         keys: ofKeys.state,
-        ...(reason !== undefined && { reason }),
         ...(mailState && { mail: mailState }),
-        dependencies: { database: describe(ofDatabase), queue: describe(ofQueue), keys: describe(ofKeys) },
+        ...(isLocal && {
+          ...(reason !== undefined && { reason }),
+          dependencies: { database: describe(ofDatabase), queue: describe(ofQueue), keys: describe(ofKeys) },
+        }),
       })
     },
   )

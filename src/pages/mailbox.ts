@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { html } from '../http/html.ts'
 import { Refusal } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
-import { isForwarded } from '../http/trusted-proxies.ts'
+import { isDirect } from '../http/trusted-proxies.ts'
 import { layout } from './shell/layout.ts'
 
 /** A letter as the mailbox shows it. */
@@ -31,7 +31,7 @@ export type MailboxNeeds = { mailbox: MailboxReader; isLoopback(host: string): b
  *
  * Whoever can read it can confirm any address, so it answers on this machine's own names alone: a foreign page whose
  * name was pointed at this machine (DNS rebinding) gets nothing. Nor does anybody behind a reverse proxy, which may well ask
- * by the name localhost: it is known by its forwarding headers, or by HTTP/1.0, which nginx speaks without being told.
+ * by the name localhost.
  */
 export function mailboxPages(server: HttpServer, needs: MailboxNeeds): void {
   const { mailbox } = needs
@@ -70,8 +70,7 @@ export function mailboxPages(server: HttpServer, needs: MailboxNeeds): void {
 function refuseOtherMachines({ raw }: FastifyRequest, { isLoopback, mailboxForced }: MailboxNeeds): void {
   if (mailboxForced) return
   const hostname = URL.parse(`http://${raw.headers.host ?? ''}`)?.hostname
-  const isDirect = !isForwarded(raw.headers) && raw.httpVersion !== '1.0'
-  if (!isDirect || !hostname || !isLoopback(hostname)) throw new Refusal('not_found')
+  if (!isDirect(raw) || !hostname || !isLoopback(hostname)) throw new Refusal('not_found')
 }
 
 async function letterOf(mailbox: MailboxReader, request: FastifyRequest): Promise<MailboxLetter> {

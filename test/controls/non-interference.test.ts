@@ -4,11 +4,12 @@ import { nonInterferenceOn } from '../models/non-interference/non-interference.t
 import { violationsOf } from '../proof/experiment.ts'
 import { runShort } from '../proof/short-form.ts'
 import type { Alteration } from '../support/altered-source.ts'
-import { guessesThatOnlyAccountsCount, requestsThatSpendPlaces } from './broken-builds.ts'
+import { guessesThatOnlyAccountsCount, requestsThatSpendPlaces, tellingHowEmailsFare } from './broken-builds.ts'
 
 describe('a service that tells who has an account is found out by what a stranger tries at random', () => {
   const BUILDS: Record<string, Alteration[]> = {
     'an email by address that takes a place of the sign-ups only where there is an account': requestsThatSpendPlaces,
+    'a state of mail that anybody may read': tellingHowEmailsFare,
     'guesses that are counted only where there is an account': guessesThatOnlyAccountsCount,
   }
   for (const [fault, alterations] of Object.entries(BUILDS))

@@ -109,4 +109,28 @@ describe('what the operator sees', () => {
     for (const { state, checked_seconds_ago, ok_seconds_ago } of Object.values<Record<string, unknown>>(dependencies))
       assert.deepEqual([state, ok_seconds_ago], ['ok', checked_seconds_ago])
   })
+
+  test('only a direct request of this machine is told more of the health than its status is made of', async () => {
+    await using service = await startTestService('PGlite')
+    const port = Number(new URL(service.url).port)
+    const toldTo = async (headers: Record<string, string>, version = '1.1') => {
+      const request = rawRequest('GET', '/readyz', { host: `localhost:${port}`, ...headers })
+      const { answers } = await sendRaw(port, request.replace('HTTP/1.1', `HTTP/${version}`))
+      assert.equal(answers[0]!.status, 200)
+      return Object.keys(JSON.parse(answers[0]!.body))
+    }
+    const OF_THE_STATUS = ['status', 'database', 'queue', 'keys']
+    const all = [...OF_THE_STATUS, 'mail', 'dependencies']
+    for (const host of [`localhost:${port}`, '127.0.0.1', '[::1]', '10.0.0.7'])
+      assert.deepEqual(await toldTo({ host }), all, host)
+    for (const headers of [
+      { 'x-forwarded-for': '127.0.0.1' },
+      { forwarded: 'for=127.0.0.1' },
+      { via: '1.1 proxy' },
+      { host: 'rebound.example' },
+      { host: '127.0.0.1.rebound.example' },
+    ] as Record<string, string>[])
+      assert.deepEqual(await toldTo(headers), OF_THE_STATUS, JSON.stringify(headers))
+    assert.deepEqual(await toldTo({}, '1.0'), OF_THE_STATUS)
+  })
 })

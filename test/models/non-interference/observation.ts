@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Secret } from './fields.ts'
 
 /** What is random in every world, by its shape. All else has to be the same, byte for byte. */
-const SHAPES: { kind: Secret | 'time' | 'date' | 'key' | 'age' | 'mail'; shape: RegExp }[] = [
+const SHAPES: { kind: Secret | 'time' | 'date' | 'key'; shape: RegExp }[] = [
   { kind: 'access token', shape: /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/ },
   { kind: 'ticket', shape: /authsvc_ct_[\w.-]+/ },
   { kind: 'email token', shape: /authsvc_lt_[\w.-]+/ },
@@ -12,8 +12,6 @@ const SHAPES: { kind: Secret | 'time' | 'date' | 'key' | 'age' | 'mail'; shape: 
   { kind: 'id', shape: /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/ },
   { kind: 'time', shape: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/ },
   { kind: 'date', shape: /[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/ },
-  { kind: 'age', shape: /(?<="(?:checked|ok)_seconds_ago":)[\d.]+/ }, // by the real clock
-  { kind: 'mail', shape: /(?<="mail":")(?:ok|degraded|unknown)/ }, // of the last email to anybody (decision 12)
   { kind: 'key', shape: /(?<="(?:kid|x|y)":")[\w-]{43}/ },
 ]
 const ANY_SHAPE = new RegExp(SHAPES.map(({ shape }) => `(${shape.source})`).join('|'), 'g')
@@ -45,7 +43,6 @@ export class Reader {
   read(text: string): string {
     const shaped = text.replaceAll(ANY_SHAPE, (value, ...groups) => {
       const { kind } = SHAPES[groups.findIndex(group => group !== undefined)]!
-      if (kind === 'age' || kind === 'mail') return `<${kind}>`
       if (kind === 'time' || kind === 'date') return `<${kind} ${this.#distance(Date.parse(value))}>`
       return this.#nameOf(kind, value)
     })

@@ -61,7 +61,8 @@ export class Stranger {
 
   /**
    * @param isThorough whether every sign-up is looked at, not only the two oldest and the two newest
-   * @returns what can be seen without doing anything: how far each sign-up is, and what is in the own mailbox
+   * @returns what can be seen without doing anything: how far each sign-up is, what is in the own mailbox, and after
+   *   whatever may have changed it, how the service is
    */
   async look(isThorough: boolean): Promise<string[]> {
     this.#reader.now = this.#world.now
@@ -76,7 +77,10 @@ export class Stranger {
         }),
       ),
     )
+    const { http, url } = this.#world
+    const health = isThorough ? [this.#shown(await http.get(`${url}/readyz`, this.#commonHeaders(OBSERVER)))] : []
     return [
+      ...health.map(shown => `how the service is: ${shown}`),
       ...states.map((reply, index) => `sign-up of ticket ${looked[index]![0] + 1}: ${this.#shown(reply)}`),
       ...emails,
     ]
