@@ -3,18 +3,36 @@ import { isIP, isIPv4, isIPv6 } from 'node:net'
 const LONGEST = 80 // characters; an IPv6 address with brackets, zone and port has fewer
 const PORT = /^:\d{1,5}$/
 
+const MOST_REMEMBERED = 200 // texts
+
+/**
+ * A function that remembers what it found for the last texts: each request asks for the address that it comes from
+ * several times, and all requests of a connection come from the same one.
+ */
+export function remembering<Found>(find: (text: string) => Found): (text: string) => Found {
+  const remembered = new Map<string, Found>()
+  return text => {
+    const known = remembered.get(text)
+    if (known !== undefined) return known
+    const found = find(text)
+    if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+    if (text.length <= LONGEST) remembered.set(text, found)
+    return found
+  }
+}
+
 /**
  * The IP address in what a proxy or the system writes: without brackets, port and zone, and an IPv4 address that is
  * mapped into IPv6 (RFC 4291 section 2.5.5.2) as the IPv4 address that it is.
  * @returns undefined for anything else
  */
-export function parseIp(text: string): string | undefined {
+export const parseIp = remembering((text: string): string | undefined => {
   if (text.length > LONGEST) return undefined
   const address = withoutZone(withoutPort(text.trim()))
   const family = isIP(address)
   if (family === 0) return undefined
   return family === 4 ? address : (mappedIpv4(address) ?? address)
-}
+})
 
 /** The eight groups of an IPv6 address as numbers. @param address valid, without zone */
 export function ipv6Groups(address: string): number[] {

@@ -134,12 +134,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     each.on('clientError', (error, socket) => answerClientError(error, socket as Socket, headersFor(randomUUID())))
   })
 
-  server.addHook('onRequest', async (request, reply) => {
+  // Hooks that every request meets take callbacks: an async one makes promises for each request.
+  server.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersFor(request.id))
     const code = headersRefusal(request.raw)
-    if (code) return sendProblem(reply, codes, new Refusal(code))
+    if (code) void sendProblem(reply, codes, new Refusal(code))
+    else done()
   })
-  server.addHook('onResponse', async (request, reply) => {
+  server.addHook('onResponse', (request, reply, done) => {
     const { method } = request
     const route = request.routeOptions.url ?? 'none'
     const seconds = reply.elapsedTime / 1_000
@@ -148,6 +150,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // The route's pattern and not what was asked for: targets hold tokens, in garbled links also in the path, and passwords.
     const ip = parseIp(request.ip)
     request.log.info({ method, path: route, status: reply.statusCode, ms: milliseconds, ip }, 'answered')
+    done()
   })
   return server
 }
@@ -180,7 +183,8 @@ function closeConnectionsWhenStopping(server: HttpServer): void {
   server.addHook('preClose', async () => {
     isStopping = true
   })
-  server.addHook('onSend', async (_request, reply) => {
+  server.addHook('onSend', (_request, reply, payload, done) => {
     if (isStopping) reply.header('connection', 'close')
+    done(null, payload)
   })
 }

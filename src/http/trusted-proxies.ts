@@ -3,7 +3,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, onceAMinute } from '../log.ts'
 import { isLoopback } from '../settings.ts'
-import { parseIp } from './ip-address.ts'
+import { parseIp, remembering } from './ip-address.ts'
 
 /** Headers by which a proxy says for whom it sends a request (RFC 7239 and what came before it). */
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
@@ -23,10 +23,10 @@ export class TrustedProxies {
   }
 
   /** @param address an IP address, with or without zone */
-  includes(address: string): boolean {
+  readonly includes = remembering((address: string): boolean => {
     const ip = parseIp(address)
     return ip !== undefined && this.#list.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4')
-  }
+  })
 }
 
 /**

@@ -50,7 +50,8 @@ export class BearerSecret {
     const bytes = Buffer.from(encoded, 'base64url')
     const body = bytes.subarray(0, -CHECKSUM_BYTES)
     if (bytes.readUInt32BE(body.length) !== crc32(body, crc32(this.#prefix + id))) return undefined
-    const key = await this.#keys.byId(id)
+    const found = this.#keys.byId(id) // at once, for a key of our own: every refresh comes here
+    const key = found instanceof Promise ? await found : found
     if (!key) return undefined
     const payload = body.subarray(0, this.#payloadBytes)
     return timingSafeEqual(this.#mac(payload, key), body.subarray(this.#payloadBytes)) ? payload : undefined

@@ -122,10 +122,10 @@ export class PurposeKeys {
    * The key of that id; undefined for one that is retired by now, and for one that nobody makes with.
    * @throws UnavailableError for one that only other processes have
    */
-  async byId(id: string): Promise<KeyObject | undefined> {
+  byId(id: string): KeyObject | undefined | Promise<undefined> {
     const found = this.#byId.get(id)
-    if (!found) await this.#elsewhere.refuseIfMade(id)
-    return found && (found.retiredFrom === undefined || this.#now() < found.retiredFrom) ? found.key : undefined
+    if (!found) return this.#elsewhere.refuseIfMade(id).then(() => undefined)
+    return found.retiredFrom === undefined || this.#now() < found.retiredFrom ? found.key : undefined
   }
 }
 

@@ -118,8 +118,9 @@ export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): vo
 
 // RFC 6749 section 3.2: parameters must not be included more than once.
 function refuseRepeated(form: Form | undefined): void {
-  for (const [name, value] of Object.entries(form ?? {}))
-    if (Array.isArray(value)) throw new OAuthError('invalid_request', `A parameter was sent twice: ${printable(name)}`)
+  for (const name in form)
+    if (Array.isArray(form[name]))
+      throw new OAuthError('invalid_request', `A parameter was sent twice: ${printable(name)}`)
 }
 
 function refuseOtherClients(form: Form | undefined, clientId: string): void {

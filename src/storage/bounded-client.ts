@@ -28,7 +28,10 @@ export class BoundedClient extends pg.Client {
   readonly #connectDeadline: number
   readonly #statementTimeout: number
   readonly #onMissedDeadline: OnMissedDeadline
+  /** Runs on between queries: to set and clear one for each query would cost more than to look when it is over. */
   #timer: NodeJS.Timeout | undefined
+  /** When the last query was sent, in milliseconds of a clock that nobody sets; undefined once all have ended. */
+  #queriedAt: number | undefined
   #isSpent = false
   #hasEnded = false
 
@@ -49,10 +52,12 @@ export class BoundedClient extends pg.Client {
     this.#statementTimeout = config.session_statement_timeout ?? 0
     // Whoever uses the connection is told by the failing query; an error event without a listener ends the process.
     this.on('error', () => {})
-    this.on('drain', () => this.#stopTimer())
+    this.on('drain', () => {
+      this.#queriedAt = undefined
+    })
     this.on('end', () => {
       this.#hasEnded = true
-      this.#stopTimer()
+      clearTimeout(this.#timer)
     })
     this.connection.on('errorMessage', ({ code }: { code?: string }) => {
       this.#isSpent ||= endsConnection(code)
@@ -91,8 +96,8 @@ export class BoundedClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: pg describes it by a dozen overloads
   override query(text: any, values?: any, callback?: any): any {
     if (this.#deadline > 0 && !this.#hasEnded) {
-      clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#missDeadline(), this.#deadline)
+      this.#queriedAt = performance.now()
+      this.#timer ??= setTimeout(() => this.#watch(), this.#deadline)
     }
     return super.query(text, values, callback)
   }
@@ -128,18 +133,22 @@ export class BoundedClient extends pg.Client {
     this.isDirect = isDirect
   }
 
-  #missDeadline(): void {
+  #watch(): void {
+    this.#timer = undefined
+    const queriedAt = this.#queriedAt
+    if (queriedAt === undefined || this.#hasEnded) return
+    const left = queriedAt + this.#deadline - performance.now()
+    if (left > 0) this.#timer = setTimeout(() => this.#watch(), Math.ceil(left))
+    else this.#missDeadline(queriedAt)
+  }
+
+  #missDeadline(queriedAt: number): void {
     // After a stall of this process the timer comes before the data that has arrived meanwhile; that is read first.
     setImmediate(() => {
-      if (!this.#timer) return
+      if (this.#hasEnded || this.#queriedAt !== queriedAt) return
       this.#onMissedDeadline('database_query')
       this.giveUp()
       this.emit('lost')
     })
-  }
-
-  #stopTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
   }
 }

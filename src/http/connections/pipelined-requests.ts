@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-const MOST_UNFINISHED = 16 // requests of one connection
+const MOST_WAITING = 15 // requests of one connection, beside the one that is being responded to
 
 /**
  * Closes connections that send many requests without waiting for responses. HTTP allows it (RFC 9112 section 9.3.2), and
@@ -9,7 +9,7 @@ const MOST_UNFINISHED = 16 // requests of one connection
  * responses wait in memory as long as the client reads none.
  */
 export class PipeliningBound {
-  readonly #unfinished = new WeakMap<Socket, number>()
+  readonly #waiting = new WeakMap<Socket, number>()
   readonly #onClose: (socket: Socket) => void
 
   /** @param onClose is told of each connection that is closed */
@@ -17,15 +17,20 @@ export class PipeliningBound {
     this.#onClose = onClose
   }
 
-  /** Counts a request until its response has been sent. @returns false when its connection was closed instead */
+  /**
+   * Counts a request for as long as its response waits for those before it.
+   * @returns false when its connection was closed instead
+   */
   admit({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    const count = (this.#unfinished.get(socket) ?? 0) + 1
-    if (count > MOST_UNFINISHED) {
+    // Node gives the socket to one response after the other: whose has it came alone, as nearly all do, and costs nothing.
+    if (response.socket) return true
+    const count = (this.#waiting.get(socket) ?? 0) + 1
+    if (count > MOST_WAITING) {
       if (!socket.destroyed) this.#close(socket)
       return false
     }
-    this.#unfinished.set(socket, count)
-    response.once('close', () => this.#unfinished.set(socket, (this.#unfinished.get(socket) ?? 1) - 1))
+    this.#waiting.set(socket, count)
+    response.once('socket', () => this.#waiting.set(socket, (this.#waiting.get(socket) ?? 1) - 1))
     return true
   }
 
