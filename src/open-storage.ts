@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './accounts/account-store.ts'
+import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import type { Config } from './config.ts'
+import { letterRequested } from './confirmation/messages.ts'
 import type { Logger } from './log.ts'
-import { MESSAGE_KINDS } from './message-kinds.ts'
 import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
@@ -11,7 +12,6 @@ import { OtherKeys } from './secrets/other-keys.ts'
 import { countPeppersSealedWith } from './secrets/pepper-store.ts'
 import { resealPeppers } from './secrets/peppers.ts'
 import { checkSecretKeys, refuseRetiredFirst, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
-import { secretKeyOf } from './secrets/secret-key-file.ts'
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
@@ -45,6 +45,9 @@ export type Storage = AsyncDisposable & {
 }
 
 const OLDEST_POSTGRES = 15
+
+/** Every kind of message; each has a queue of its name. */
+export const MESSAGE_KINDS = [accountCreated, letterRequested, signInBlocked]
 
 /** What needs a secret key, so that it cannot be left out. */
 export const SECRET_KEY_USES: readonly SecretKeyUse[] = [
@@ -80,7 +83,7 @@ export async function openStorage(
     : await openEmbedded(config.dataDirectory, opened, { directoryPatience, logger, onFailure: failure.resolve })
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
-  const keys = config.secretKey ?? secretKeyOf(config.dataDirectory, { isNew })
+  const keys = config.secretKey ?? (await secretKeyInDirectory(config.dataDirectory, isNew))
   const isShared = config.databaseUrl !== undefined
   await checkSecretKeys(backgroundDatabase, { keys, uses: SECRET_KEY_USES, isShared })
   const otherKeys = new OtherKeys(keys.ids, () => idsOfMadeKeys(databases.database))
@@ -94,6 +97,12 @@ export async function openStorage(
     failed: failure.promise,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+// Loaded where it is used only: on PostgreSQL the key is a setting.
+async function secretKeyInDirectory(dataDirectory: string, isNew: boolean): Promise<KeyRing> {
+  const { secretKeyOf } = await import('./secrets/secret-key-file.ts')
+  return secretKeyOf(dataDirectory, { isNew })
 }
 
 /**

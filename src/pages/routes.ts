@@ -7,7 +7,6 @@ import { accountPage } from './account.ts'
 import { confirmPage } from './confirm.ts'
 import { devicePage } from './device.ts'
 import { homePage } from './home.ts'
-import { mailboxPages } from './mailbox.ts'
 import type { PagesNeeds, PagesOptions } from './needs.ts'
 import { assetRoutes } from './shell/assets.ts'
 import { PageCookies } from './shell/cookies.ts'
@@ -55,5 +54,5 @@ export async function pageRoutes(server: HttpServer, options: PagesOptions): Pro
     letterRequests(server, needs)
   }
   const { mailbox } = options
-  if (mailbox) mailboxPages(server, { ...options, mailbox })
+  if (mailbox) (await import('./mailbox.ts')).mailboxPages(server, { ...options, mailbox }) // loaded where it is used only
 }

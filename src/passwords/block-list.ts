@@ -1,5 +1,4 @@
 import { dictionary } from '@zxcvbn-ts/language-common'
-import { foldCase } from './fold-case.ts'
 
 const SHORTEST_ALLOWED = 8 // the floor of the minimum length; anything shorter is refused by its length
 
@@ -18,4 +17,14 @@ const commonPasswords = new Set(
  */
 export function isCommonPassword(password: string): boolean {
   return commonPasswords.has(foldCase(password))
+}
+
+/**
+ * Makes texts that differ only in case equal, for comparing; the result is never shown or stored.
+ *
+ * JavaScript has no Unicode case folding. Upper case first, then lower, brings together what lower case alone keeps
+ * apart (`ß` and `SS`, the two small sigmas).
+ */
+export function foldCase(text: string): string {
+  return text.toUpperCase().toLowerCase()
 }

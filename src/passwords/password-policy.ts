@@ -1,5 +1,4 @@
-import { isCommonPassword } from './block-list.ts'
-import { foldCase } from './fold-case.ts'
+import { foldCase, isCommonPassword } from './block-list.ts'
 
 const MAX_BYTES = 1024 // UTF-8, as it arrived
 const MAX_CODE_POINTS = 256 // after NFKC, which makes up to 18 of one

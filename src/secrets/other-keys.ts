@@ -1,9 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { UnavailableError } from '../storage/unavailable.ts'
 import type { KeysElsewhere } from './key-ring.ts'
-import { KeysUnavailableError } from './keys-unavailable.ts'
 
 const BETWEEN_LOOK_UPS = 1_000 // milliseconds
 const CHECKED_EVERY = 5_000 // milliseconds; however often a probe asks
+
+/** A key that is needed is not to be had in this process. The message says which, and is for whoever runs the service. */
+export class KeysUnavailableError extends UnavailableError {
+  override name = 'KeysUnavailableError'
+}
 
 /**
  * The keys that other processes on the same database make with and this one lacks.

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { Database, DatabaseTransaction, Queryable } from '../storage/database.ts'
 import type { KeyRing, NamedKey } from './key-ring.ts'
-import { KeysUnavailableError } from './keys-unavailable.ts'
+import { KeysUnavailableError } from './other-keys.ts'
 import { allPeppers, insertDerivedPepper, insertPepper, resealPepper, type StoredPepper } from './pepper-store.ts'
 import { seal, unseal } from './sealing.ts'
 

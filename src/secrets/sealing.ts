@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { SealingKeys } from './key-ring.ts'
-import { KeysUnavailableError } from './keys-unavailable.ts'
+import { KeysUnavailableError } from './other-keys.ts'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16

@@ -1,6 +1,5 @@
 import { escaped } from '../../http/html.ts'
-import { type Language, languageFor } from '../../http/language.ts'
-import { momentIn } from '../../http/moment.ts'
+import { type Language, languageFor, momentIn } from '../../http/language.ts'
 import { LETTER_TEXTS } from './letter-texts.ts'
 
 /** What it is about: a link that confirms, that the address has an account already, or a link that makes a device known. */
