@@ -18,7 +18,7 @@ import { type Database, embeddedDatabase } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue-backend.ts'
-import { onceAvailable } from './storage/start-patience.ts'
+import { onceAvailable } from './storage/unavailable.ts'
 import { countSigningKeysSealedWith } from './tokens/signing-key-store.ts'
 import { resealSigningKeys } from './tokens/signing-keys.ts'
 

@@ -20,3 +20,18 @@ export class OperatorError extends Error {
     this.fault = fault
   }
 }
+
+/** What to tell the operator when an address cannot be listened on. */
+export function unlistenable(setting: string, address: string, error: unknown): OperatorError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const found =
+    code === 'EADDRINUSE' ? 'another process listens there already' : code === 'EACCES' ? 'no permission' : message
+  return new OperatorError(
+    {
+      needed: `to listen on ${address}`,
+      found,
+      remedy: `stop the other process, or set ${setting} to a free one`,
+    },
+    { cause: error },
+  )
+}

@@ -22,7 +22,7 @@ import { type Areas, openAreas } from './open-areas.ts'
 import { MESSAGE_KINDS, openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
 import { mailState } from './operation/mail-state.ts'
-import { listenForMetrics, unlistenable } from './operation/metrics-listener.ts'
+import { unlistenable } from './operator-error.ts'
 import { pageRoutes } from './pages/routes.ts'
 import type { HashingLanes } from './passwords/hashing-lanes.ts'
 import { lowerHashingPriority } from './passwords/hashing-priority.ts'
@@ -124,7 +124,11 @@ export async function startService(
   const metricsListener =
     config.metricsListen === 'off'
       ? undefined
-      : await listenForMetrics(metrics.registry, { ...config.metricsListen, names: config.metricsHosts, logger })
+      : await (await import('./operation/metrics-listener.ts')).listenForMetrics(metrics.registry, {
+          ...config.metricsListen,
+          names: config.metricsHosts,
+          logger,
+        })
   if (metricsListener) opened.use(metricsListener)
 
   const server = await buildServer({ config, storage, queue, mail, areas, metrics, logger, publicUrl, now })

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
 import { type Logger, onceAMinute } from '../log.ts'
-import { OperatorError } from '../operator-error.ts'
+import { unlistenable } from '../operator-error.ts'
 import { isLoopback } from '../settings.ts'
 
 const TRY_AGAIN_AFTER = 10_000 // milliseconds
@@ -92,19 +92,4 @@ async function listen(server: Server, options: { host: string; port: number }): 
   } finally {
     server.off('error', reject).off('listening', onListening)
   }
-}
-
-/** What to tell the operator when an address cannot be listened on. */
-export function unlistenable(setting: string, address: string, error: unknown): OperatorError {
-  const { code, message } = error as NodeJS.ErrnoException
-  const found =
-    code === 'EADDRINUSE' ? 'another process listens there already' : code === 'EACCES' ? 'no permission' : message
-  return new OperatorError(
-    {
-      needed: `to listen on ${address}`,
-      found,
-      remedy: `stop the other process, or set ${setting} to a free one`,
-    },
-    { cause: error },
-  )
 }
