@@ -87,15 +87,40 @@ export const sharingPlacesWithRequests: Alteration[] = [
   { file: LIMIT_STORE, find: 'and not by_address and not extra', replace: 'and not extra' },
 ]
 
-/** The same without the extra place of each hour, of which who gets it depends on which of two messages is handled first. */
-export const requestsThatSpendPlaces: Alteration[] = [
-  ...sharingPlacesWithRequests,
+/** No place beyond the regular ones: whoever comes after many others waits for days. */
+export const withoutExtraPlaces: Alteration[] = [
   { file: LIMIT_STORE, find: 'where sign_up and had = 0', replace: 'where false and had = 0' },
 ]
 
 /** `/readyz` tells strangers how emails fare, which while the mail server is down tells for whom there was one. */
 export const tellingHowEmailsFare: Alteration[] = [
   { file: 'operation/health.ts', find: 'isLocal ? mail?.() : undefined', replace: 'mail?.()' },
+]
+
+/** The extra place goes to the oldest sign-up instead of the newest: there is always one of the strangers before. */
+export const extraPlaceForTheOldest: Alteration[] = [
+  {
+    file: LIMIT_STORE,
+    find: 'order by signed_up_at desc, id desc limit 1',
+    replace: 'order by signed_up_at, id limit 1',
+  },
+]
+
+/** An extra place each minute. */
+export const extraPlacesWithoutEnd: Alteration[] = [
+  { file: LIMIT_STORE, find: 'const EXTRA_EVERY = 3_600', replace: 'const EXTRA_EVERY = 60' },
+]
+
+/** The same without the extra place of each hour, of which who gets it depends on which of two messages is handled first. */
+export const requestsThatSpendPlaces: Alteration[] = [...sharingPlacesWithRequests, ...withoutExtraPlaces]
+
+/** A sign-in that guesses have blocked asks for no device link: the owner is kept out for as long as they go on. */
+export const withoutDeviceLinks: Alteration[] = [
+  {
+    file: 'accounts/authenticate.ts',
+    find: 'if (error instanceof LimitRefusal) await requestDeviceLink',
+    replace: 'if (false as boolean) await requestDeviceLink',
+  },
 ]
 
 /** Failed guesses that count only where there is an account, so that no other address is ever blocked. */

@@ -1,5 +1,7 @@
 import { malformedInput } from '../attacks/input/malformed-input.ts'
 import { slowClients } from '../attacks/input/slow-clients.ts'
+import { guesses } from '../attacks/owners/guesses.ts'
+import { starvedEmails } from '../attacks/owners/starved-emails.ts'
 import { verifier } from '../attacks/tokens/verifier.ts'
 import { timing } from '../enumeration/timing.ts'
 import { databaseCrashes } from '../faults/database/database-crashes.ts'
@@ -59,6 +61,8 @@ export const EXPERIMENTS: readonly Experiment[] = [
   blackhole, // F22
   readOnlyFailover, // F23
   rowLock, // F24
+  starvedEmails, // F25
+  guesses, // F26
   verifier, // R59
   singleUse, // R89
 ]

@@ -7,8 +7,8 @@ import { startDurablePostgres } from '../measuring/durable-postgres.ts'
 import { opening } from '../measuring/opened.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { AGAINST_V8_FAULT } from '../support/test-file.ts'
+import type { TrialReport, TrialRequest } from './answer-trial.ts'
 import type { Experiment, Findings } from './experiment.ts'
-import type { TrialReport, TrialRequest } from './trial-process.ts'
 
 const EVIDENCE = join(import.meta.dirname, '../../build/proof')
 const LONGEST_SILENCE = 15 * 60_000 // milliseconds without progress
@@ -41,7 +41,8 @@ export async function runInFull(experiment: Experiment, form: FullForm): Promise
   await using _group = opening(() => endGroup(child))
   const began = performance.now()
   const { trials, seed } = form
-  child.send({ id: experiment.id, trials, seed, postgresUrl: postgres.url, directory } satisfies TrialRequest)
+  const request = { trials, seed, postgresUrl: postgres.url, directory, plan: experiment.id }
+  child.send(request satisfies TrialRequest<string>)
   const findings = await findingsOf(child, form.progress)
   return { findings, seconds: (performance.now() - began) / 1_000, postgresVersion }
 }

@@ -1,25 +1,10 @@
-import { fork } from 'node:child_process'
 import { join } from 'node:path'
+import { runAltered } from '../../proof/altered-trial.ts'
 import type { Experiment, Findings, Trial } from '../../proof/experiment.ts'
-import type { TrialReport } from '../../proof/trial-process.ts'
-import { type Alteration, alteredSource } from '../../support/altered-source.ts'
+import type { Alteration } from '../../support/altered-source.ts'
 import type { Plan } from './model.ts'
-import type { ModelRequest } from './model-process.ts'
 import { HISTORIES, type HistoryName } from './owner.ts'
-
-/** So that a sequence takes a fraction of a second, and what the service does is done when the model says so. */
-const FOR_THE_MODEL: Alteration[] = [
-  // Hashing for nothing: that it costs the same for all is shown elsewhere.
-  {
-    file: 'passwords/password-hasher.ts',
-    find: '= { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 }',
-    replace: '= { memoryCost: 8, timeCost: 1, parallelism: 1 }',
-  },
-  // Refusals are not held back for seconds when there are many.
-  { file: 'http/held-refusals.ts', find: 'const AT_ONCE = 20 ', replace: 'const AT_ONCE = 1e9 ' },
-  // What comes due is done by the model, right after it has moved the clock.
-  { file: 'housekeeping.ts', find: 'const MINUTE = 60_000 ', replace: 'const MINUTE = 2e8 ' },
-]
+import { FOR_WORLDS } from './world-alterations.ts'
 
 const ALL = Object.keys(HISTORIES).filter(name => name !== 'unknown') as HistoryName[]
 
@@ -48,19 +33,6 @@ export function nonInterferenceOn(alterations: Alteration[], histories: HistoryN
 
 /** Runs the model in a process of its own, which is how the service in it can be altered. */
 export async function runModel(trial: Trial, plan: Plan, alterations: Alteration[] = []): Promise<Findings> {
-  const { env, execArgv } = alteredSource([...FOR_THE_MODEL, ...alterations])
-  const child = fork(join(import.meta.dirname, 'model-process.ts'), {
-    env: { ...process.env, ...env },
-    execArgv: [...process.execArgv.filter(option => !option.startsWith('--test')), ...execArgv],
-  })
-  const { promise, resolve, reject } = Promise.withResolvers<Findings>()
-  child.on('message', (report: TrialReport) => {
-    if ('findings' in report) resolve(report.findings)
-    else if ('fault' in report) reject(new Error(report.fault))
-    else trial.progress(report.done, report.note)
-  })
-  child.on('exit', (code, signal) => reject(new Error(`the model ended with ${signal ?? `exit code ${code}`}`)))
-  const { progress: _, ...rest } = trial
-  child.send({ ...rest, plan } satisfies ModelRequest)
-  return promise
+  const entry = join(import.meta.dirname, 'model-process.ts')
+  return runAltered(entry, trial, plan, [...FOR_WORLDS, ...alterations])
 }

@@ -1,0 +1,6 @@
+/** Floods addresses in a process of its own, in which the service is altered (test/proof/altered-trial.ts). */
+
+import { answerTrial } from '../../proof/answer-trial.ts'
+import { floodAddresses } from './flood-addresses.ts'
+
+answerTrial(floodAddresses)
