@@ -6,7 +6,6 @@ export type MailHealthState = 'ok' | 'degraded' | 'unknown'
 
 const FIRST_PAUSE = 1_000 // milliseconds
 const LONGEST_PAUSE = 30_000 // milliseconds
-const FRESH_FOR = 10_000 // milliseconds
 
 /**
  * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
@@ -22,7 +21,7 @@ export class MailHealth {
   readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
-  #metAt = 0 // by #now
+  #metAt = Number.NEGATIVE_INFINITY // by #now; of a probe its begin, as the server may have gone away meanwhile
   #pause = FIRST_PAUSE
   #isStopped = false
 
@@ -45,8 +44,7 @@ export class MailHealth {
 
   /** Takes note of a letter that the server took. */
   delivered(): void {
-    this.#metAt = this.#now()
-    this.#change('ok')
+    this.#met(this.#now())
   }
 
   /** Takes note of a letter that it did not take, or of a probe that failed. */
@@ -58,19 +56,27 @@ export class MailHealth {
   }
 
   /**
-   * Makes sure that the server takes letters: it did a moment ago, or it is asked.
+   * Makes sure that the server takes letters now: what was heard of it before the call is no proof, as it may have gone
+   * away since.
    * @throws MailError
    */
   async check(): Promise<void> {
-    const isStale = this.state === 'ok' && this.#now() - this.#metAt > FRESH_FOR
-    if (isStale || this.state === 'unknown') await this.#askOnce()
-    if (this.state !== 'ok')
+    const began = this.#now()
+    const isToBeAsked = () => this.#metAt < began && this.state !== 'degraded'
+    if (isToBeAsked()) await this.#askOnce()
+    if (isToBeAsked()) await this.#askOnce() // the one before was under way already
+    if (this.#metAt < began || this.state !== 'ok')
       throw this.lastError ?? new MailError('temporary', 'nothing was heard of the mail server yet')
   }
 
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
+  }
+
+  #met(at: number): void {
+    this.#metAt = Math.max(this.#metAt, at)
+    this.#change('ok')
   }
 
   #change(state: MailHealthState): void {
@@ -86,9 +92,10 @@ export class MailHealth {
   }
 
   async #ask(): Promise<void> {
+    const began = this.#now()
     try {
       await this.#probe()
-      if (!this.lastError || isMendedByProbe(this.lastError)) this.delivered()
+      if (!this.lastError || isMendedByProbe(this.lastError)) this.#met(began)
     } catch (error) {
       this.failed(error as MailError)
     }

@@ -36,7 +36,7 @@ export type Mailer = {
   /** How long the server took for the letter that it accepted last, in milliseconds; 0 before the first. */
   lastDelivery(): number
   /**
-   * Makes sure that the mail server takes letters: it was met a moment ago, or it is asked.
+   * Makes sure that the mail server takes letters now, by asking it once for all who check at a time.
    * @throws MailError
    */
   check(): Promise<void>

@@ -1,20 +1,26 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../../storage/database.ts'
-import { type LinkLifetime, linkEndFrom } from './letter-store.ts'
+import { type Letter, type LinkLifetime, linkEndFrom } from './letter-store.ts'
 
 /** What the mail server made of a letter: it took it, refused its address, or did not take it yet. */
 export type Outcome = 'sent' | 'undeliverable' | 'deferred'
 
-/** What the mail server made of the letter to a mailbox that it was met with last; undefined while that is under way. */
-export async function lastOutcomeTo(db: Queryable, mailbox: string): Promise<Outcome | undefined> {
-  const { rows } = await sql<{ outcome: Outcome }>`
+/**
+ * What the mail server made of the letter to an address that it was met with last, or else to a variant of it: a server may
+ * take the one and refuse the other. Undefined while one is under way, since what came of those before says nothing of a
+ * server that has begun to refuse the address, or ceased to.
+ */
+export async function lastOutcomeTo(
+  db: Queryable,
+  { address, mailbox }: Pick<Letter, 'address' | 'mailbox'>,
+): Promise<Outcome | undefined> {
+  const { rows } = await sql<{ outcome: Outcome | null }>`
     select case when sent_at is not null then 'sent' when failed_at is not null then 'undeliverable'
-      else 'deferred' end as outcome
+      when deferred_at is not null then 'deferred' end as outcome
     from confirmation_letter
     where mailbox = ${mailbox} and not by_address and allowed_at > auth_now() - interval '2 days'
-      and (sent_at is not null or failed_at is not null or deferred_at is not null)
-    order by greatest(sent_at, failed_at, deferred_at) desc limit 1`.execute(db)
-  return rows[0]?.outcome
+    order by address = ${address} desc, greatest(sent_at, failed_at, deferred_at) desc nulls first limit 1`.execute(db)
+  return rows[0]?.outcome ?? undefined
 }
 
 /** Fixes what the ticket of a held letter shows. From now on another message has to send it. */

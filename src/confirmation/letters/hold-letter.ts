@@ -14,7 +14,7 @@ export type HoldLetterNeeds = {
 }
 
 const LONGEST_PAUSE = 10_000 // milliseconds
-const LOOKS = 3 // for the outcome of letters to the mailbox that are under way
+const LOOKS = 5 // for the outcome of letters to the address that are under way
 const LOOKS_AGAIN_AFTER = 20 // milliseconds at the least
 
 /**
@@ -22,7 +22,7 @@ const LOOKS_AGAIN_AFTER = 20 // milliseconds at the least
  * letter had been sent now. Otherwise whoever signs up with an address would learn whether others did.
  *
  * So it takes as long as the last delivery did; it is shown as sent only if the mail server takes letters, and took
- * the last one to this mailbox; as undeliverable if it refused that one. Else it is tried again, as a delivery is.
+ * the last one to this address; as undeliverable if it refused that one. Else it is tried again, as a delivery is.
  *
  * @throws MailError when the letter stays queued and is to be tried again
  */
@@ -33,7 +33,7 @@ export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promis
   try {
     const outcome = await outcomeLike(needs, letter)
     if (outcome === 'sent' || outcome === 'undeliverable') return await show(outcome)
-    throw new MailError('temporary', 'a held letter is not shown as sent while the last one to its mailbox is not')
+    throw new MailError('temporary', 'a held letter is not shown as sent while the last one to its address is not')
   } catch (error) {
     if (error instanceof MailError && letter.isOverdue) return show('undeliverable')
     throw error
@@ -41,12 +41,11 @@ export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promis
 }
 
 /** What would become of the letter if it were sent. @throws MailError when the mail server takes none */
-async function outcomeLike({ database, mailer }: HoldLetterNeeds, { mailbox }: Letter): Promise<Outcome | undefined> {
+async function outcomeLike({ database, mailer }: HoldLetterNeeds, letter: Letter): Promise<Outcome | undefined> {
   const delivery = Math.min(mailer.lastDelivery(), LONGEST_PAUSE)
   for (let look = 0; look < LOOKS; look++) {
-    await pause(look === 0 ? delivery : Math.max(delivery, LOOKS_AGAIN_AFTER))
-    await mailer.check()
-    const outcome = await lastOutcomeTo(database, mailbox)
+    await Promise.all([mailer.check(), pause(look === 0 ? delivery : Math.max(delivery, LOOKS_AGAIN_AFTER))])
+    const outcome = await lastOutcomeTo(database, letter)
     if (outcome) return outcome
   }
   return undefined
