@@ -4,7 +4,12 @@ import type { MissedDeadlines } from './missed-deadlines.ts'
 export type { Counter, Gauge }
 
 /** What waits in the database. */
-export type Backlog = { parkedMessages: number; oldestWaitingMessage: number; heldEmails: number }
+export type Backlog = {
+  parkedMessages: number
+  oldestWaitingMessage: number
+  longestDueMessage: number
+  heldEmails: number
+}
 
 const BACKLOG_GAUGES = [
   ['parkedMessages', 'auth_queue_parked_messages', 'Messages of an unknown shape, which wait for an operator'],
@@ -12,6 +17,11 @@ const BACKLOG_GAUGES = [
     'oldestWaitingMessage',
     'auth_queue_oldest_waiting_seconds',
     'Age of the oldest message that waits to be delivered, or to come again',
+  ],
+  [
+    'longestDueMessage',
+    'auth_queue_longest_due_seconds',
+    'How long the message has been due that is late most; one that waits to come again is not due',
   ],
   ['heldEmails', 'auth_emails_held', 'Emails that the limits of their addresses hold'],
 ] as const satisfies [keyof Backlog, string, string][]

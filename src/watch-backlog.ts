@@ -7,8 +7,13 @@ import { readQueueBacklog } from './storage/queue-backlog.ts'
 /** Lets metrics tell what waits in the database. */
 export function watchBacklog(metrics: Metrics, database: Database): void {
   const reading = new SharedReading(async () => {
-    const { parked, oldestWaiting } = await readQueueBacklog(database)
-    return { parkedMessages: parked, oldestWaitingMessage: oldestWaiting, heldEmails: await countHeldLetters(database) }
+    const { parked, oldestWaiting, longestDue } = await readQueueBacklog(database)
+    return {
+      parkedMessages: parked,
+      oldestWaitingMessage: oldestWaiting,
+      longestDueMessage: longestDue,
+      heldEmails: await countHeldLetters(database),
+    }
   })
   metrics.watchBacklog(() => reading.value())
 }

@@ -1,5 +1,6 @@
 import { listAccounts } from '../accounts/account-list-store.ts'
 import {
+  accountsOfEmail,
   countEvents,
   type EventFilter,
   type EventGroup,
@@ -103,7 +104,8 @@ async function accountOf(database: AdminDeps['database'], name: string): Promise
   if (!name.includes('@')) return { id: idOf(name) }
   const email = emailOf(name)
   const accounts = await listAccounts(database, { email }, MOST_ACCOUNTS)
-  return { email, accountIds: accounts.map(({ id }) => id) }
+  const accountIds = [...accounts.map(({ id }) => id), ...(await accountsOfEmail(database, email))]
+  return { email, accountIds: [...new Set(accountIds)] }
 }
 
 function typesOf(text: string): EventType[] {

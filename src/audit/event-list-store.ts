@@ -73,8 +73,8 @@ export async function countEvents(
   return matching(db, filter)
     .where(by, 'is not', null)
     .groupBy(by)
+    .select(({ ref }) => ref(by).$castTo<string>().as('value'))
     .select([
-      sql<string>`${sql.ref(by)}`.as('value'),
       sql<number>`sum(count)::float8`.as('events'),
       sql<number>`coalesce(sum(count) filter (where outcome = 'failure'), 0)::float8`.as('failures'),
       sql<number>`count(distinct email)::int`.as('emails'),
@@ -85,6 +85,12 @@ export async function countEvents(
     .orderBy('value')
     .limit(limit)
     .execute()
+}
+
+/** The accounts that events tell of together with an email address; they may be gone. */
+export async function accountsOfEmail(db: Queryable, email: string): Promise<string[]> {
+  const query = db.selectFrom('audit_event').select('account_id').distinct().where('email', '=', email)
+  return (await query.where('account_id', 'is not', null).execute()).map(({ account_id }) => account_id!)
 }
 
 /** Whether there is an event with that id. */
@@ -108,10 +114,9 @@ function matching(db: Queryable, { account, types, network, isByOperator, since 
     )
 }
 
-// Events of a session do not hold the email address, and events outlive their account.
+// Events of a session do not hold the email address.
 function isOfAccount(account: NonNullable<EventFilter['account']>) {
   if ('id' in account) return sql<boolean>`account_id = ${account.id}`
   const { email, accountIds } = account
-  return sql<boolean>`(email = ${email} or account_id = any(${accountIds}::uuid[])
-    or account_id in (select account_id from audit_event where email = ${email} and account_id is not null))`
+  return sql<boolean>`(email = ${email} or account_id = any(${accountIds}::uuid[]))`
 }

@@ -21,7 +21,7 @@ export const limitOption = (byDefault: number) =>
 export type Paging = { limit: number; after?: string }
 
 function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it is no number.')
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('it is not a number.')
   return Number(text)
 }
 

@@ -6,6 +6,7 @@ export type MailHealthState = 'ok' | 'degraded' | 'unknown'
 
 const FIRST_PAUSE = 1_000 // milliseconds
 const LONGEST_PAUSE = 30_000 // milliseconds
+const FRESH_FOR = 10_000 // milliseconds
 
 /**
  * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
@@ -22,6 +23,7 @@ export class MailHealth {
   #timer: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
   #metAt = Number.NEGATIVE_INFINITY // by #now; of a probe its begin, as the server may have gone away meanwhile
+  #deliveredAt = Number.NEGATIVE_INFINITY // by #now
   #pause = FIRST_PAUSE
   #isStopped = false
 
@@ -44,7 +46,8 @@ export class MailHealth {
 
   /** Takes note of a letter that the server took. */
   delivered(): void {
-    this.#met(this.#now())
+    this.#deliveredAt = this.#now()
+    this.#met(this.#deliveredAt)
   }
 
   /** Takes note of a letter that it did not take, or of a probe that failed. */
@@ -93,12 +96,21 @@ export class MailHealth {
 
   async #ask(): Promise<void> {
     const began = this.#now()
-    try {
-      await this.#probe()
-      if (!this.lastError || isMendedByProbe(this.lastError)) this.#met(began)
-    } catch (error) {
-      this.failed(error as MailError)
-    }
+    const error: MailError | undefined = await this.#probe().then(
+      () => undefined,
+      thrown => thrown,
+    )
+    if (error && !this.#hasOnlyNoMoreConnections(error)) return this.failed(error)
+    if (!this.lastError || isMendedByProbe(this.lastError)) this.#met(began)
+  }
+
+  /**
+   * Whether the server may refuse a probe only since it takes no more connections than it has: those that are open took a
+   * letter a moment ago. One that shuts down says 4.3.2 (RFC 3463 section 3.4).
+   */
+  #hasOnlyNoMoreConnections({ command, replyCode, enhancedCode }: MailError): boolean {
+    const isRefused = command === 'CONN' && replyCode !== undefined && enhancedCode !== '4.3.2'
+    return isRefused && this.#now() - this.#deliveredAt <= FRESH_FOR
   }
 
   #askOnce(): Promise<void> {

@@ -15,8 +15,9 @@ export function remembering<Found>(find: (text: string) => Found): (text: string
     const known = remembered.get(text)
     if (known !== undefined) return known
     const found = find(text)
+    if (found === undefined || text.length > LONGEST) return found
     if (remembered.size >= MOST_REMEMBERED) remembered.clear()
-    if (text.length <= LONGEST) remembered.set(text, found)
+    remembered.set(text, found)
     return found
   }
 }

@@ -61,9 +61,8 @@ export const isDirect = ({ headers, httpVersion }: Pick<IncomingMessage, 'header
  * a browser here has open could otherwise read the response by a name of its own that it points here (DNS rebinding).
  */
 export function isFromThisMachine(request: IncomingMessage): boolean {
-  const { remoteAddress = '', localAddress } = request.socket
-  const peer = parseIp(remoteAddress)
-  const isLocal = peer !== undefined && (isLoopback(peer) || peer === parseIp(localAddress ?? ''))
+  const peer = parseIp(request.socket.remoteAddress ?? '')
+  const isLocal = peer !== undefined && isLoopback(peer)
   const host = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[|\]$/g, '') ?? ''
   return isLocal && isDirect(request) && (isIP(host) !== 0 || isLoopback(host))
 }

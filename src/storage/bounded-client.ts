@@ -30,7 +30,7 @@ export class BoundedClient extends pg.Client {
   readonly #onMissedDeadline: OnMissedDeadline
   /** Runs on between queries: to set and clear one for each query would cost more than to look when it is over. */
   #timer: NodeJS.Timeout | undefined
-  /** When the last query was sent, in milliseconds of a clock that nobody sets; undefined once all have ended. */
+  /** When the last query was sent, in milliseconds of a clock that nobody sets; undefined once it has ended. One is sent at a time. */
   #queriedAt: number | undefined
   #isSpent = false
   #hasEnded = false

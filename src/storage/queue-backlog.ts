@@ -6,6 +6,8 @@ export type QueueBacklog = {
   parked: number
   /** Seconds since the oldest message that waits to be delivered, or to come again, was sent; 0 when none waits. */
   oldestWaiting: number
+  /** Seconds that the message has been due that is late most; 0 when none is due. */
+  longestDue: number
 }
 
 /** What waits in the queue of all processes together. */
@@ -13,7 +15,9 @@ export async function readQueueBacklog(db: Queryable): Promise<QueueBacklog> {
   const { rows } = await sql<QueueBacklog>`
     select
       (select count(*)::int from pgboss.job where name = 'parked' and state < 'active') as parked,
-      (select coalesce(greatest(0, extract(epoch from now() - min(created_on))), 0)::float8
-        from pgboss.job where name <> 'parked' and state < 'active') as "oldestWaiting"`.execute(db)
+      coalesce(greatest(0, extract(epoch from now() - min(created_on))), 0)::float8 as "oldestWaiting",
+      coalesce(extract(epoch from now() - min(greatest(created_on, start_after)) filter (where start_after <= now())), 0)::float8
+        as "longestDue"
+    from pgboss.job where name <> 'parked' and state < 'active'`.execute(db)
   return rows[0]!
 }

@@ -2,7 +2,7 @@ import { fromKysely, type Job, type PgBoss } from 'pg-boss'
 import type { Logger } from '../log.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from './database.ts'
 import { StatementBatches } from './statement-batches.ts'
-import { UnavailableError } from './unavailable.ts'
+import { isContention, isUnavailable } from './unavailable.ts'
 
 /** What became of a message: it is done, and maybe completed already; it comes again; or it is parked for the operator. */
 export type Fate = { status: 'done' } | { status: 'completed' } | { status: 'again' | 'parked'; reason: string }
@@ -62,10 +62,9 @@ export class QueueConsumer {
   async stop(timeout: number): Promise<void> {
     this.#isStopping = true
     this.wake()
-    await this.#running
     const { promise: tooLong, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, timeout)
-    await Promise.race([Promise.all(this.#inHand.values()), tooLong])
+    await Promise.race([this.#running.then(() => Promise.all(this.#inHand.values())), tooLong])
     clearTimeout(timer)
     clearInterval(this.#heartbeat)
     if (this.#inHand.size > 0) await this.#giveBack([...this.#inHand.keys()])
@@ -112,7 +111,7 @@ export class QueueConsumer {
         return jobs.length === 0 ? [] : prepare(transaction, jobs)
       })
     } catch (error) {
-      if (error instanceof UnavailableError) throw error
+      if (isUnavailable(error) && !isContention(error)) throw error
       logger.warn({ queue: name, err: error }, 'messages could not be prepared together; each is taken alone')
       return undefined
     }

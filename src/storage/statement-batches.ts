@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises'
-import { isUnavailable } from './unavailable.ts'
+import { isContention, isUnavailable } from './unavailable.ts'
 
 type Entry<Item> = { item: Item; outcome: PromiseWithResolvers<void> }
 
@@ -41,7 +41,8 @@ export class StatementBatches<Item> {
       await this.#execute(batch.map(({ item }) => item))
       for (const { outcome } of batch) outcome.resolve()
     } catch (error) {
-      if (batch.length === 1 || isUnavailable(error)) for (const { outcome } of batch) outcome.reject(error)
+      const isOfAll = isUnavailable(error) && !isContention(error)
+      if (batch.length === 1 || isOfAll) for (const { outcome } of batch) outcome.reject(error)
       else await Promise.all(batch.map(entry => this.#settle([entry]))) // each meets its own fault, or none
     }
   }

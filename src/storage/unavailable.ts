@@ -36,6 +36,15 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
+ * Whether PostgreSQL ended the statement for what it met, a lock or a conflict, or for its time: another statement may be
+ * carried out meanwhile. 57014 query_canceled.
+ */
+export function isContention(error: unknown): boolean {
+  const code = errorCode(error)
+  return code === '57014' || code === '55P03' || (code?.length === 5 && code.startsWith('40')) || false
+}
+
+/**
  * Whether an error that the server reported is one of the server that the connection leads to, rather than of the
  * statement: a new connection may lead to another one. 57P01 to 57P05 are shutdowns and the like.
  */

@@ -148,7 +148,7 @@ for (const kind of DATABASES)
       },
       async 'Mail is down'() {
         const [health, parked] = await follow('Mail is down')
-        assert.match(health!, /"mail":"(ok|degraded|unknown)"[\s\S]*auth_queue_oldest_waiting_seconds \d/)
+        assert.match(health!, /"mail":"(ok|degraded|unknown)"[\s\S]*auth_queue_longest_due_seconds \d/)
         assert.match(parked!, /auth_queue_parked_messages 0/)
       },
       async 'Database failover'() {

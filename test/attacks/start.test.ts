@@ -128,13 +128,15 @@ describe('an error that nobody has foreseen', () => {
   const THROWN = 'thrown-by-the-test'
   const throwInRoutes = {
     file: 'http/server.ts',
-    find: `server.addHook('onRequest', async (request, reply) => {`,
+    find: `server.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headersFor(request.id))`,
     replace: `server.addHook('preHandler', async request => {
       if (request.headers['x-throw']) throw new Error('${THROWN}')
     })
-    server.addHook('onRequest', async (request, reply) => {
+    server.addHook('onRequest', (request, reply, done) => {
       if (request.headers['x-throw-later']) setTimeout(() => { throw new Error('${THROWN}') })
-      if (request.headers['x-reject-later']) void Promise.reject(new Error('${THROWN}'))`,
+      if (request.headers['x-reject-later']) void Promise.reject(new Error('${THROWN}'))
+      reply.headers(headersFor(request.id))`,
   }
 
   async function start() {

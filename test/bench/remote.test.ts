@@ -127,7 +127,8 @@ suite('a server that runs already', () => {
 async function executableOf(port: number) {
   const directory = mkdtempSync(join(tmpdir(), 'auth-test-'))
   const file = join(directory, 'server')
-  const program = `#!${process.execPath}\nrequire('node:http').createServer((_, response) => response.end()).listen(${port}, '127.0.0.1')\n`
+  const server = `require("node:http").createServer((_, response) => response.end()).listen(${port}, "127.0.0.1")`
+  const program = `#!/bin/sh\nexec '${process.execPath}' -e '${server}'\n` // the first line cannot name a path with spaces
   writeFileSync(file, program, { mode: 0o755 })
   return {
     file,

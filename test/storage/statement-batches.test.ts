@@ -23,16 +23,21 @@ describe('what many record at once', () => {
     )
   })
 
-  test('is not kept from being recorded by one item that the database refuses', async () => {
-    const batches = new StatementBatches<number>(async items => {
-      if (items.includes(7)) throw new Error('refused')
+  const faults = {
+    'that the database refuses': new Error('refused'),
+    'whose row another transaction keeps locked': Object.assign(new Error('canceled'), { code: '57014' }),
+  }
+  for (const [which, fault] of Object.entries(faults))
+    test(`is not kept from being recorded by one item ${which}`, async () => {
+      const batches = new StatementBatches<number>(async items => {
+        if (items.includes(7)) throw fault
+      })
+      const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, item) => batches.add(item)))
+      assert.deepEqual(
+        outcomes.flatMap(({ status }, item) => (status === 'rejected' ? item : [])),
+        [7],
+      )
     })
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, item) => batches.add(item)))
-    assert.deepEqual(
-      outcomes.flatMap(({ status }, item) => (status === 'rejected' ? item : [])),
-      [7],
-    )
-  })
 
   test('is tried once for all while the database is away', async () => {
     let statements = 0

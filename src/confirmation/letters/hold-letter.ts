@@ -43,10 +43,10 @@ export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promis
 /** What would become of the letter if it were sent. @throws MailError when the mail server takes none */
 async function outcomeLike({ database, mailer }: HoldLetterNeeds, letter: Letter): Promise<Outcome | undefined> {
   const delivery = Math.min(mailer.lastDelivery(), LONGEST_PAUSE)
-  for (let look = 0; look < LOOKS; look++) {
-    await Promise.all([mailer.check(), pause(look === 0 ? delivery : Math.max(delivery, LOOKS_AGAIN_AFTER))])
+  await Promise.all([mailer.check(), pause(delivery)])
+  for (let look = 1; ; look++) {
     const outcome = await lastOutcomeTo(database, letter)
-    if (outcome) return outcome
+    if (outcome || look === LOOKS) return outcome
+    await pause(Math.max(delivery, LOOKS_AGAIN_AFTER))
   }
-  return undefined
 }
