@@ -40,12 +40,15 @@ export async function failOver({ trials, progress, alterations = [] }: Failover)
     }
     await everybody()
     const name = new URL(databaseUrl).pathname.slice(1)
+    await using before = await connectTo(new URL(name, postgres.url).href)
     await administer(
       postgres.url,
       'alter system set default_transaction_read_only = on',
       `alter database ${name} set default_transaction_read_only = off`,
       'select pg_reload_conf()',
     )
+    // PostgreSQL tells its sessions some time after it was asked to.
+    if (!(await holdsWithin(10, before.isReadOnly))) throw new Error('a session was not read-only after 10 s')
     if (!(await holdsWithin(10, everybody))) without++
     await administer(postgres.url, 'alter system reset default_transaction_read_only', 'select pg_reload_conf()')
     progress?.(Math.min(statuses.length, trials))
@@ -60,6 +63,18 @@ export async function failOver({ trials, progress, alterations = [] }: Failover)
     ],
     measured: [],
     remarks: [`Failovers: ${failovers}.`],
+  }
+}
+
+async function connectTo(url: string) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return {
+    async isReadOnly(): Promise<boolean> {
+      const { rows } = await client.query(`select current_setting('default_transaction_read_only') as "isOn"`)
+      return rows[0].isOn === 'on'
+    },
+    [Symbol.asyncDispose]: () => client.end(),
   }
 }
 
