@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Account, wasCreatedWithin } from '../accounts/account-store.ts'
 import { confirm, signUpOf } from '../confirmation/confirm.ts'
-import { type Form, fieldOf } from '../http/form.ts'
+import { type Form, fieldOf } from '../http/body.ts'
 import { html } from '../http/html.ts'
 import { momentIn } from '../http/language.ts'
 import { networkOf } from '../http/network.ts'

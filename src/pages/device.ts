@@ -1,5 +1,5 @@
 import { makeDeviceKnown, readDeviceLink } from '../accounts/make-device-known.ts'
-import { type Form, fieldOf } from '../http/form.ts'
+import { type Form, fieldOf } from '../http/body.ts'
 import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
 import { Refusal } from '../http/problem.ts'

@@ -1,5 +1,5 @@
 import cookie from '@fastify/cookie'
-import { acceptForms } from '../http/form.ts'
+import { acceptForms } from '../http/body.ts'
 import { HTTP_PROBLEMS } from '../http/problem.ts'
 import { refusalOf } from '../http/refusal-of.ts'
 import type { HttpServer } from '../http/server.ts'

@@ -1,5 +1,5 @@
 import { authenticate } from '../accounts/authenticate.ts'
-import { type Form, fieldOf } from '../http/form.ts'
+import { type Form, fieldOf } from '../http/body.ts'
 import { html } from '../http/html.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'

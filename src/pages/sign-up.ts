@@ -1,6 +1,6 @@
 import { UNCONFIRMED_FOR } from '../accounts/account-store.ts'
 import { createAccount } from '../accounts/create-account.ts'
-import { type Form, fieldOf } from '../http/form.ts'
+import { type Form, fieldOf } from '../http/body.ts'
 import { html } from '../http/html.ts'
 import { languageFor } from '../http/language.ts'
 import { networkOf } from '../http/network.ts'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { acceptForms, type Form, fieldOf } from '../http/form.ts'
+import { acceptForms, type Form, fieldOf } from '../http/body.ts'
 import type { HeldRefusals } from '../http/held-refusals.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'

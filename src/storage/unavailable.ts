@@ -41,7 +41,7 @@ export function isUnavailable(error: unknown): boolean {
  */
 export function isContention(error: unknown): boolean {
   const code = errorCode(error)
-  return code === '57014' || code === '55P03' || (code?.length === 5 && code.startsWith('40')) || false
+  return code !== undefined && (code === '57014' || code === '55P03' || /^40.{3}$/.test(code))
 }
 
 /**
