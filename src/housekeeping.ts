@@ -6,6 +6,7 @@ import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/lette
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
 import type { Logger } from './log.ts'
+import { within } from './missed-deadlines.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
 import type { Peppers } from './secrets/peppers.ts'
 import { noteMakingKey } from './secrets/secret-key-check.ts'
@@ -39,11 +40,14 @@ type Housekeeping = LetterLimitsNeeds & {
  */
 export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
   const { database, secretKeys, signingKeys, peppers, logger, onMissedDeadline } = needs
-  const onMissed = () => onMissedDeadline('key_load')
+  const late = {
+    onMissed: () => onMissedDeadline('key_load'),
+    otherwise: `keys were not loaded in ${LOAD_KEYS_WITHIN} ms`,
+  }
   const idleSessions = new IdleSessionSweep(needs.sessionTtl)
   const tasks = [
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), onMissed), logger),
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), onMissed), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), late), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), late), logger),
     repeat(MINUTE, () => noteMakingKey(database, secretKeys), logger),
     repeat(MINUTE, () => signingKeys.maintain(), logger),
     repeat(MINUTE, () => releaseHeldLetters(needs), logger),
@@ -83,19 +87,5 @@ function repeat(interval: number, task: () => Promise<void>, logger: Logger): ()
   return async () => {
     clearInterval(timer)
     await running
-  }
-}
-
-/** Gives up waiting for work after that many milliseconds. The work goes on, and whoever does it must bear that. */
-async function within(milliseconds: number, work: Promise<void>, onMissed: () => void): Promise<void> {
-  const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    onMissed()
-    reject(new Error(`no answer in ${milliseconds} ms`))
-  }, milliseconds)
-  try {
-    await Promise.race([work, tooLong])
-  } finally {
-    clearTimeout(timer)
   }
 }

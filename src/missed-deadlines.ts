@@ -24,3 +24,25 @@ export class MissedDeadlines {
     return this.#counts.entries()
   }
 }
+
+/**
+ * Waits for work for that many milliseconds. The work itself is not ended, and has to tolerate that nobody waits for it.
+ * @param options.onMissed is told when it takes longer
+ * @throws what the work threw, or an Error that says `otherwise`
+ */
+export async function within<Result>(
+  milliseconds: number,
+  work: Promise<Result>,
+  { onMissed, otherwise }: { onMissed(): void; otherwise: string },
+): Promise<Result> {
+  const { promise: tooLong, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    onMissed()
+    reject(new Error(otherwise))
+  }, milliseconds)
+  try {
+    return await Promise.race([work, tooLong])
+  } finally {
+    clearTimeout(timer)
+  }
+}

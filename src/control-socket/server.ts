@@ -2,12 +2,14 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
+import { within } from '../missed-deadlines.ts'
 import { type ControlError, PROTOCOL, type Reply, type Request, receiveMessage, sendMessage } from './protocol.ts'
 import { socketFolder, socketPath } from './socket-path.ts'
 
 const LONGEST_REQUEST = 64 * 1024 // bytes
 const RECEIVED_WITHIN = 5_000 // milliseconds
 const PERFORMED_WITHIN = 30_000 // milliseconds; what takes longer goes on, and its sender is told so
+const TOO_LONG = `it takes longer than ${PERFORMED_WITHIN / 1_000} s; it may still be performed`
 const TAKEN_WITHIN = 5_000 // milliseconds that a sender has to read the reply
 const FINISHED_WITHIN = 2_000 // milliseconds that operations under way have at the stop
 const MOST_CONNECTIONS = 16
@@ -79,7 +81,11 @@ async function attend(socket: Socket, { perform, describe, onMissedDeadline, log
     const request = requestOf(await receiveMessage(socket, LONGEST_REQUEST))
     clearTimeout(deadline)
     if ('code' in request) reply.error = request
-    else reply.result = await within(PERFORMED_WITHIN, perform(request.operation, request.arguments), onMissed)
+    else
+      reply.result = await within(PERFORMED_WITHIN, perform(request.operation, request.arguments), {
+        onMissed,
+        otherwise: TOO_LONG,
+      })
   } catch (error) {
     clearTimeout(deadline)
     reply.error = describe(error)
@@ -99,18 +105,5 @@ function requestOf(message: unknown): Request | ControlError {
     needed: `a request of protocol ${PROTOCOL}, which the running service speaks`,
     found: typeof protocol === 'number' ? `one of protocol ${protocol}` : 'something else',
     remedy: 'run the command from the release that the service was started from, or restart the service',
-  }
-}
-
-async function within<Result>(milliseconds: number, work: Promise<Result>, onMissed: () => void): Promise<Result> {
-  const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    onMissed()
-    reject(new Error(`it takes longer than ${milliseconds / 1_000} s; it may still be performed`))
-  }, milliseconds)
-  try {
-    return await Promise.race([work, tooLong])
-  } finally {
-    clearTimeout(timer)
   }
 }
