@@ -1,4 +1,5 @@
-import { simpleParser } from 'mailparser'
+import { sql } from 'kysely'
+import { type ParsedMail, simpleParser } from 'mailparser'
 import type { Reply } from '../../support/http-connections.ts'
 import { type Fields, takesForm, type Value } from './fields.ts'
 import { Reader } from './observation.ts'
@@ -124,9 +125,19 @@ export class Stranger {
     const own = sink.letters.filter(({ to }) => to.includes(this.#cast.own))
     sink.letters = sink.letters.filter(letter => !own.includes(letter))
     const emails = await Promise.all(own.map(({ raw }) => simpleParser(raw)))
-    return emails.map(
+    return (await this.#inOrder(emails)).map(
       ({ subject, text = '' }) => `an email to the own address: ${subject}\n  ${this.#reader.read(text)}`,
     )
+  }
+
+  // Emails that leave at once arrive in an order of chance, and then the n-th token would not be of the same sign-up everywhere.
+  async #inOrder(emails: ParsedMail[]): Promise<ParsedMail[]> {
+    const idOf = ({ messageId = '' }: ParsedMail) => messageId.slice(1, 37)
+    const { rows } = await sql<{ id: string }>`
+      select id::text from confirmation_letter where id::text = any(${emails.map(idOf)})
+      order by account_id, requested_at, id`.execute(this.#world.database)
+    const place = new Map(rows.map(({ id }, index) => [id, index]))
+    return emails.toSorted((a, b) => (place.get(idOf(a)) ?? rows.length) - (place.get(idOf(b)) ?? rows.length))
   }
 
   #valuesOf(fields: Fields): Record<string, unknown> {
