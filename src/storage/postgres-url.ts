@@ -14,6 +14,7 @@ export function parsePostgresUrl(text: string): string {
   const url = URL.parse(text)
   if (!url || !/^postgres(ql)?:$/.test(url.protocol))
     throw new Error('a PostgreSQL address, such as postgresql://user:password@host:5432/database')
+  if (!isEscaped(url.hostname)) throw new Error('an address whose host has no % but in escapes such as %2F')
   const mode = url.searchParams.get('sslmode')
   if (mode !== null && !MODES.includes(mode)) throw new Error(`an address whose sslmode is one of ${MODES.join(', ')}`)
   if (mode !== null && (url.searchParams.has('uselibpqcompat') || !VERIFIED.includes(mode))) return text
@@ -34,4 +35,13 @@ function withMode(url: URL, mode: string): string {
 function isOnThisMachine(url: URL): boolean {
   const host = url.searchParams.get(HOST_IN_QUERY) ?? decodeURIComponent(url.hostname)
   return host === '' || host.startsWith('/') || isLoopback(host)
+}
+
+function isEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
