@@ -64,7 +64,7 @@ export class Administration implements AsyncDisposable {
 
 async function openHere(config: Config): Promise<Storage> {
   const { openStorageForCommand } = await import('../open-storage.ts')
-  return openStorageForCommand(config, createLogger('warn'))
+  return openStorageForCommand(config, createLogger('warn', process.stderr))
 }
 
 function hasSocketPath(dataDirectory: string): boolean {

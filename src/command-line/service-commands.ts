@@ -14,7 +14,7 @@ export function serviceCommands(program: Command, { serve, streams }: CommandLin
     .action(async ({ json }: { json?: true }) => {
       const config = readConfig()
       const { migrateStorage } = await import('../open-storage.ts')
-      const migrations = await migrateStorage(config, createLogger(json ? 'warn' : config.logLevel))
+      const migrations = await migrateStorage(config, createLogger(json ? 'warn' : config.logLevel, streams.stderr))
       const text = migrations.length > 0 ? `Ran ${migrations.join(', ')}.` : 'The database is up to date.'
       streams.stdout.write(`${json ? JSON.stringify({ migrations }) : text}\n`)
     })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -65,6 +66,20 @@ describe('the command line', () => {
     assert.deepEqual(keys.map(({ role }) => role).sort(), ['current', 'next'])
   })
 
+  test('what a command logs is no part of its output', async () => {
+    await using database = await createTestDatabase()
+    await using away = await awayForOneConnection(database.url)
+    const env = { AUTH_DATABASE_URL: away.url, AUTH_SECRET_KEY: SECRET_KEY }
+    for (const args of [['migrate'], ['keys', 'list', '--json']]) {
+      away.refuseNext()
+      await using command = new ServiceProcess(env, args)
+      const { code, stdout, stderr } = await command.ended()
+      assert.equal(code, 0, stderr)
+      assert.match(stderr, /"msg":"the database is not available yet/)
+      assert.doesNotMatch(stdout, /"msg"/)
+    }
+  })
+
   test('five processes that migrate at once are fine', async () => {
     await using database = await createTestDatabase()
     const env = { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }
@@ -91,3 +106,31 @@ describe('the command line', () => {
     assert.equal(status, 200)
   })
 })
+
+/** A PostgreSQL server that refuses a connection when it is told to, and leads to the real one otherwise. */
+async function awayForOneConnection(databaseUrl: string) {
+  const url = new URL(databaseUrl)
+  const { hostname, port } = url
+  let isAway = false
+  const server = createServer(client => {
+    if (isAway) {
+      isAway = false
+      return void client.resetAndDestroy()
+    }
+    const real = connect(Number(port), hostname)
+    for (const [one, other] of [
+      [client, real],
+      [real, client],
+    ] as const)
+      one.pipe(other).on('error', () => one.destroy())
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url: url.href,
+    refuseNext: () => {
+      isAway = true
+    },
+    [Symbol.asyncDispose]: async () => void (await once(server.close(), 'close')),
+  }
+}
