@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import type { PurposeKeys } from './key-ring.ts'
+import type { NamedKey, PurposeKeys } from './key-ring.ts'
 
 const CHECKSUM_BYTES = 4
 
@@ -32,8 +32,7 @@ export class BearerSecret {
   }
 
   /** The secret for this payload. The same payload and key give the same secret. */
-  make(payload: Buffer): string {
-    const { id, key } = this.#keys.current
+  make(payload: Buffer, { id, key }: NamedKey = this.#keys.current): string {
     const body = Buffer.concat([payload, this.#mac(payload, key)])
     const checksum = Buffer.alloc(CHECKSUM_BYTES)
     checksum.writeUInt32BE(crc32(body, crc32(this.#prefix + id)))

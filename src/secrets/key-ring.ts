@@ -1,4 +1,5 @@
 import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
+import { UnavailableError } from '../storage/unavailable.ts'
 import { parseSecretKeys, type SecretKey, secretKeyText } from './secret-key-text.ts'
 
 /**
@@ -126,6 +127,21 @@ export class PurposeKeys {
     const found = this.#byId.get(id)
     if (!found) return this.#elsewhere.refuseIfMade(id).then(() => undefined)
     return found.retiredFrom === undefined || this.#now() < found.retiredFrom ? found.key : undefined
+  }
+
+  /** Ids of those that are retired by now. */
+  get retired(): string[] {
+    return [...this.#byId.values()].flatMap(({ id, retiredFrom = Infinity }) => (retiredFrom <= this.#now() ? id : []))
+  }
+
+  /**
+   * The key of that id, to make anew what was made with it.
+   * @throws UnavailableError for one that is retired by now, or that this process lacks
+   */
+  async toMakeAnew(id: string): Promise<NamedKey> {
+    const key = await this.byId(id)
+    if (!key) throw new UnavailableError(`the secret key "${id}" is retired, or missing in AUTH_SECRET_KEY`)
+    return { id, key }
   }
 }
 

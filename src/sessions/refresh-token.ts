@@ -1,5 +1,5 @@
 import { BearerSecret, uuidBytes, uuidOf } from '../secrets/bearer-secret.ts'
-import type { PurposeKeys } from '../secrets/key-ring.ts'
+import type { NamedKey, PurposeKeys } from '../secrets/key-ring.ts'
 
 /** What a refresh token says: which session, and which generation of its tokens. */
 export type RefreshTokenContent = { sessionId: string; generation: number }
@@ -17,10 +17,10 @@ export class RefreshTokens {
     this.keyId = keys.current.id
   }
 
-  make({ sessionId, generation }: RefreshTokenContent): string {
+  make({ sessionId, generation }: RefreshTokenContent, key?: NamedKey): string {
     const payload = Buffer.concat([uuidBytes(sessionId), Buffer.alloc(4)])
     payload.writeUInt32BE(generation, GENERATION_OFFSET)
-    return this.#secret.make(payload)
+    return this.#secret.make(payload, key)
   }
 
   /** What a genuine token says; undefined for a garbled or forged one. @throws as `BearerSecret.open` does */

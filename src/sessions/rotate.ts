@@ -25,6 +25,8 @@ export type Rotation = {
   verdict: Verdict
   /** Generation of the current token, after this. */
   generation: number
+  /** Id of the secret key that the current token is made with, wherever that is done. */
+  tokenKey: string
   accountId: string
   authenticatedAt: Date
   amr: string
@@ -40,6 +42,8 @@ export type RotationSettings = {
   idleTtl: number
   /** Id of the secret key that new tokens are made with. */
   tokenKey: string
+  /** Ids of the keys whose tokens are refused. */
+  retiredKeys: readonly string[]
 }
 
 /**
@@ -49,6 +53,10 @@ export type RotationSettings = {
  * in which its current token was made, and the lowest that will be during the next. So each token that was traded in
  * is in grace for one to two periods, however many came after it, with two integers a row. A skipped token is never
  * in grace: skipping lifts both marks past it, and the one token that came back is remembered by itself.
+ *
+ * A row names the key of its current token, and whoever answers with that token makes it with that key, so that it has
+ * one spelling while processes have different first keys. Where that key is retired, the token is made with
+ * the process's own, and the row says so.
  *
  * Rows are locked in the order of their ids, so that batches of several processes cannot wait for one another in a
  * circle. A row that another transaction has is skipped, so that it keeps nobody else waiting. It is told from one that
@@ -60,7 +68,7 @@ export type RotationSettings = {
 export async function rotate(
   db: Queryable,
   presented: readonly PresentedToken[],
-  { grace, idleTtl, tokenKey }: RotationSettings,
+  { grace, idleTtl, tokenKey, retiredKeys }: RotationSettings,
 ): Promise<(Rotation | LockedSession)[]> {
   const ids = presented.map(({ sessionId }) => sessionId)
   const generations = presented.map(({ generation }) => generation)
@@ -104,17 +112,17 @@ export async function rotate(
           else session.resumed_generation end,
         resumed_at = case judged.verdict when 'answer_lost' then auth_now() else session.resumed_at end,
         predecessor = case judged.verdict when 'current' then judged.shown else session.predecessor end,
-        rotated_at = case judged.verdict when 'reused' then session.rotated_at else auth_now() end,
-        idle_expires_at = case judged.verdict when 'reused' then session.idle_expires_at
+        rotated_at = case when judged.verdict in ('repeated', 'reused') then session.rotated_at else auth_now() end,
+        idle_expires_at = case when judged.verdict in ('repeated', 'reused') then session.idle_expires_at
           else auth_now() + make_interval(secs => ${sql.lit(idleTtl)}) end,
         token_key = case judged.verdict when 'reused' then session.token_key else ${tokenKey} end,
         grace_floor = case
-          when judged.verdict = 'reused' then session.grace_floor
+          when judged.verdict in ('repeated', 'reused') then session.grace_floor
           when judged.verdict = 'answer_lost' then judged.generation + 1
           when judged.shown > judged.generation then judged.shown
           else least(judged.floor_now, judged.shown) end,
         grace_floor_recent = case
-          when judged.verdict = 'reused' then session.grace_floor_recent
+          when judged.verdict in ('repeated', 'reused') then session.grace_floor_recent
           when judged.verdict = 'answer_lost' then judged.generation + 1
           when judged.shown > judged.generation then judged.shown
           when judged.periods_since <= 0 then session.grace_floor_recent
@@ -123,18 +131,20 @@ export async function rotate(
         end_reason = case judged.verdict when 'reused' then 'reused' end
       from judged
       where session.id = judged.id and session.ended_at is null
-        and judged.verdict in ('current', 'answer_lost', 'reused')
-      returning session.id, session.generation, session.account_id, judged.verdict, judged.network
+        and (judged.verdict in ('current', 'answer_lost', 'reused')
+          or judged.verdict = 'repeated' and judged.token_key = any (${retiredKeys}::text[]))
+      returning session.id, session.generation, session.token_key, session.account_id, judged.verdict, judged.network
     ), stolen as (
       select * from changed where verdict = 'reused'
     ), recorded as (
       ${eventForEach('session.reused', sql`stolen`, { ...SESSION_FACTS, network: sql`network` })}
     )
     select judged.id as "sessionId", judged.verdict, coalesce(changed.generation, judged.generation) as generation,
+      coalesce(changed.token_key, judged.token_key) as "tokenKey",
       judged.account_id as "accountId", judged.created_at as "authenticatedAt", judged.amr
     from judged left join changed using (id)
     union all
-    select id, 'locked', null, null, null, null from presented
+    select id, 'locked', null, null, null, null, null from presented
     where id not in (select id from locked) and exists (select from session where session.id = presented.id)`.execute(
     db,
   )

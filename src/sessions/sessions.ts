@@ -44,7 +44,9 @@ export class Sessions {
     this.#options = options
     this.#tokens = new RefreshTokens(keys)
     const settings = { grace, idleTtl: lifetimes.idle, tokenKey: this.#tokens.keyId }
-    this.#batches = new RotationBatches(presented => rotate(refreshDatabase, presented, settings))
+    this.#batches = new RotationBatches(presented =>
+      rotate(refreshDatabase, presented, { ...settings, retiredKeys: keys.retired }),
+    )
   }
 
   /**
@@ -88,7 +90,7 @@ export class Sessions {
     this.#options.accessTokens.ensureSigning() // before the token is traded in
     const rotation = await this.#batches.rotate({ ...content, network })
     if (!rotation) return this.#counted('expired', { refused: 'expired' }) // deleted, long after its end
-    const { verdict, sessionId, generation, accountId, authenticatedAt, amr } = rotation
+    const { verdict, sessionId, generation, tokenKey, accountId, authenticatedAt, amr } = rotation
     if (isRefusal(verdict)) return this.#counted(verdict, { refused: verdict })
     const accessToken = this.#options.accessTokens.issue({
       accountId,
@@ -96,7 +98,7 @@ export class Sessions {
       authenticatedAt,
       amr: amr.split(' '),
     })
-    const successor = this.#tokens.make({ sessionId, generation })
+    const successor = this.#tokens.make({ sessionId, generation }, await this.#options.keys.toMakeAnew(tokenKey))
     const expiresIn = this.#options.accessTokens.ttl
     return this.#counted(verdict, { accessToken, expiresIn, refreshToken: successor, sessionId })
   }

@@ -4,17 +4,17 @@ import type { Alteration } from '../support/altered-source.ts'
 export const readThenWriteRotation: Alteration[] = [
   {
     file: 'sessions/sessions.ts',
-    find: 'this.#batches = new RotationBatches(presented => rotate(refreshDatabase, presented, settings))',
+    find: 'this.#batches = new RotationBatches(presented =>\n      rotate(refreshDatabase, presented, { ...settings, retiredKeys: keys.retired }),\n    )',
     replace:
-      'this.#batches = { rotate: async token => (await rotate(options.database, [token], settings))[0] } as RotationBatches',
+      'this.#batches = { rotate: async token => (await rotate(options.database, [token], { ...settings, retiredKeys: [] }))[0] } as RotationBatches',
   },
   {
     file: 'sessions/rotate.ts',
     find: '  const ids = presented.map(({ sessionId }) => sessionId)',
     replace: `
   const [{ sessionId, generation: shown }] = presented
-  const found = await sql\`select account_id as "accountId", created_at as "authenticatedAt", amr, generation, end_reason
-    from session where id = \${sessionId}\`.execute(db)
+  const found = await sql\`select account_id as "accountId", created_at as "authenticatedAt", amr, generation, token_key as "tokenKey",
+      end_reason from session where id = \${sessionId}\`.execute(db)
   const session = found.rows[0]
   if (!session) return []
   if (session.end_reason) return [{ ...session, sessionId, verdict: session.end_reason }]

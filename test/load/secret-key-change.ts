@@ -20,8 +20,8 @@ export const secretKeyChange: Experiment = {
   id: 'F18-secret',
   title: 'Change of the secret key under load',
   claim:
-    'While a secret key is replaced, process by process, nobody is signed out and no request fails but with 503, also when ' +
-    'a key makes before every process accepts it; a process that lacks it says that it is not ready.',
+    'While a secret key is replaced, process by process, nobody is signed out, a refresh token has one successor, and no ' +
+    'request fails but with 503, also when a key makes before every process accepts it; a process that lacks it says that it is not ready.',
   command: 'prove:long',
   proves: ['R62'],
   trials: { short: 2, full: 40 },
@@ -130,6 +130,7 @@ class Load {
   #isOver = false
   served = 0
   unavailable = 0
+  differing = 0
   readonly refused: { what: string; status: number; text: string }[] = []
 
   constructor(urls: string[], account: SignedUp, tokens: string[]) {
@@ -156,8 +157,10 @@ class Load {
 
   async #refresh(token: string, index: number): Promise<void> {
     for (let turn = index; !this.#isOver; turn++) {
-      const answer = await this.#ask(turn, 'refresh', url => exchange({ url }, token))
-      if (answer) token = answer.body.refresh_token
+      const tabs = this.#urls.map((_, tab) => this.#ask(turn + tab, 'refresh', url => exchange({ url }, token)))
+      const successors = (await Promise.all(tabs)).flatMap(answer => answer?.body.refresh_token ?? [])
+      if (new Set(successors).size > 1) this.differing++
+      token = successors[turn % successors.length] ?? token
       await pause(50)
     }
   }
@@ -244,6 +247,7 @@ function findingsOf({ trials }: Trial, load: Load, { blind, hasty }: { blind: nu
       { what: 'refreshes refused other than with 503', count: refusals('refresh'), of: requests },
       { what: 'sign-ins refused other than with 503', count: refusals('sign-in'), of: requests },
       { what: 'sign-outs refused other than with 503', count: refusals('sign-out'), of: requests },
+      { what: 'refreshes at both processes at once that got two successors', count: load.differing, of: load.served },
       { what: 'processes that lacked a key and said that they were ready', count: blind, of: hasty },
     ],
     measured: [
@@ -253,6 +257,7 @@ function findingsOf({ trials }: Trial, load: Load, { blind, hasty }: { blind: nu
     remarks: [
       'Two processes on one PostgreSQL are started anew, one after the other, with each step: the new key behind, in front, and ' +
         'alone. Every second change leaves out the first step, which the service refuses unless it is altered as here.',
+      'Each client shows its token at both processes at once, as two tabs do, and goes on with either answer.',
       'Times about keys are shorter than in operation; a process that is being started is not there for its clients, who ' +
         'ask the other one.',
     ],

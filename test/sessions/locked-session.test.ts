@@ -10,7 +10,7 @@ import { refreshTokens } from '../measuring/known-keys.ts'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
 import { type Answer, exchange, startTestService, type TestService } from '../support/service.ts'
 
-const SETTINGS = { grace: 30, idleTtl: 86_400, tokenKey: 'k1' }
+const SETTINGS = { grace: 30, idleTtl: 86_400, tokenKey: 'k1', retiredKeys: [] }
 const SESSIONS = 10
 
 describe('when another transaction has locked the row of a session', () => {

@@ -10,7 +10,7 @@ import { DATABASES, freezeClock, type OpenedDatabase, openTestDatabase } from '.
 
 const GRACE = 30
 const DAY = 86_400
-const SETTINGS = { grace: GRACE, idleTtl: 30 * DAY, tokenKey: 'k1' }
+const SETTINGS = { grace: GRACE, idleTtl: 30 * DAY, tokenKey: 'k1', retiredKeys: [] }
 const START = Date.parse('2026-01-01T00:00:00Z') // on the border of a grace period
 
 for (const kind of DATABASES) {

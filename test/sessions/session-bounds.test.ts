@@ -151,7 +151,7 @@ for (const kind of DATABASES)
         tokenKey: 'k1',
       })
       assert.ok(started)
-      const settings = { grace: 30, idleTtl: DAY, tokenKey: 'k1' }
+      const settings = { grace: 30, idleTtl: DAY, tokenKey: 'k1', retiredKeys: [] }
       const updates = await inTransaction(database, async transaction => {
         const counted = async () => {
           const { rows } = await sql<{ all: number; hot: number }>`
