@@ -154,7 +154,7 @@ export class World implements AsyncDisposable {
     else this.sink.replies = {}
   }
 
-  /** Forgets everything but the keys. */
+  /** Forgets everything but the keys. @throws Error when the service is not ready for what comes */
   async clear(): Promise<void> {
     this.sink.replies = {}
     if (this.#mayBeDegraded) await this.#untilMailIsOk()
@@ -167,11 +167,11 @@ export class World implements AsyncDisposable {
     )
     const tables = sql.join(rows.map(({ name }) => sql.table(name)))
     await sql`truncate ${tables}`.execute(this.database)
-    // A key that began to sign by a clock that was ahead would not sign by the one that is set now, or by that of a life before.
-    await sql`update signing_key set signs_from = signs_from - interval '30 years' where signs_from > '2000-01-01'`.execute(
-      this.database,
-    )
+    // A key that began to sign now would not have signed yet in the life of an owner, a year ago.
+    await sql`update signing_key set signs_from = '2000-01-01' where signs_from > '2000-01-01'`.execute(this.database)
     this.sink.letters = []
+    const { status, text } = await this.http.get(`${this.url}/readyz`)
+    if (status !== 200) throw new Error(`the world "${this.name}" would show only that nothing works in it: ${text}`)
   }
 
   // A probe is made after ever longer pauses; an email that is taken shows it at once.
