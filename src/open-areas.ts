@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { LetterTokens } from './confirmation/letters/letter-token.ts'
 import { AttemptLimits } from './limits/attempt-limits.ts'
 import { ProcessLimit } from './limits/process-limit.ts'
+import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { SEALED_STORES, type Storage } from './open-storage.ts'
 import { HashingLanes } from './passwords/hashing-lanes.ts'
@@ -26,11 +27,16 @@ export async function openAreas(needs: {
   metrics: Metrics
   publicUrl: () => string
   now: () => number
+  logger: Logger
 }) {
-  const { config, storage, queue, metrics, publicUrl, now } = needs
+  const { config, storage, queue, metrics, publicUrl, now, logger } = needs
   const { database, backgroundDatabase, refreshDatabase, secretKeys } = storage
   const keyCheck = { keys: secretKeys, uses: storage.secretKeyUses, isShared: config.databaseUrl !== undefined }
-  await takeUpSecretKeys(backgroundDatabase, keyCheck, SEALED_STORES)
+  for (const secretKey of await takeUpSecretKeys(backgroundDatabase, keyCheck, SEALED_STORES))
+    logger.warn(
+      { secretKey },
+      'a retired secret key verifies again, as :unretired= in AUTH_SECRET_KEY says: if it has leaked, retire it again now',
+    )
   const signingKeys = await SigningKeys.open({
     database: backgroundDatabase,
     loadingDatabase: database,

@@ -11,7 +11,7 @@ import type { KeyRing } from './secrets/key-ring.ts'
 import { OtherKeys } from './secrets/other-keys.ts'
 import { countPeppersSealedWith } from './secrets/pepper-store.ts'
 import { resealPeppers } from './secrets/peppers.ts'
-import { checkSecretKeys, refuseRetiredFirst, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
@@ -117,18 +117,6 @@ export async function migrateStorage(config: Config, logger: Logger): Promise<st
   await queue.open()
   await queue.stop(0)
   return storage.migrations
-}
-
-/**
- * The same for a command, which may be run with settings of before: refuses to make anything with a key that is retired.
- * @throws OperatorError
- */
-export async function openStorageForCommand(config: Config, logger: Logger): Promise<Storage> {
-  await using opened = new AsyncDisposableStack()
-  const storage = opened.use(await openStorage(config, logger))
-  await refuseRetiredFirst(storage.backgroundDatabase, storage.secretKeys)
-  opened.move()
-  return storage
 }
 
 async function openEmbedded(

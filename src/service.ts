@@ -104,7 +104,7 @@ export async function startService(
 
   let port = config.listen.port
   const publicUrl = () => config.publicUrl ?? `http://localhost:${port}`
-  const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now })
+  const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now, logger })
   opened.defer(() => areas.lanes.close())
   await lowerHashingPriority()
   opened.use(

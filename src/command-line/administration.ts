@@ -63,8 +63,8 @@ export class Administration implements AsyncDisposable {
 }
 
 async function openHere(config: Config): Promise<Storage> {
-  const { openStorageForCommand } = await import('../open-storage.ts')
-  return openStorageForCommand(config, createLogger('warn', process.stderr))
+  const { openStorage } = await import('../open-storage.ts')
+  return openStorage(config, createLogger('warn', process.stderr))
 }
 
 function hasSocketPath(dataDirectory: string): boolean {

@@ -83,6 +83,11 @@ export class KeyRing {
     return this.#find(id).retiredFrom
   }
 
+  /** The time of the retirement that the settings take back for the key of that id, in milliseconds since 1970. */
+  unretiredFrom(id: string): number | undefined {
+    return this.#find(id).unretiredFrom
+  }
+
   /** Whether MACs of the key of that id are accepted at this moment. */
   accepts(id: string): boolean {
     return this.ids.includes(id) && this.#now() < (this.#find(id).retiredFrom ?? Infinity)

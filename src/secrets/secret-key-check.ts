@@ -38,9 +38,9 @@ export type SecretKeyCheck = {
 /**
  * Checks the secret keys against the database.
  *
- * Stops the start when a key is not the one that this database was used with, when one that is still needed is missing,
- * and when the first one would make what other processes could not verify: before anybody is told that their password
- * is wrong or their session gone.
+ * Stops the start when a key is not the one that this database was used with or would be taken back from its retirement,
+ * when one that is still needed is missing, and when the first one would make what other processes could not verify:
+ * before anybody is told that their password is wrong or their session gone.
  *
  * @throws OperatorError
  */
@@ -57,21 +57,23 @@ export async function checkSecretKeys(database: Database, check: SecretKeyCheck)
  * and seals with the first whatever another one has sealed. It can be repeated, and the process that starts last decides.
  * A command does not: it may be run with settings of before.
  *
+ * @returns ids of the retired keys that verify again, as the settings say explicitly
  * @throws OperatorError as {@link checkSecretKeys} does
  */
 export async function takeUpSecretKeys(
   database: Database,
   check: SecretKeyCheck,
   stores: readonly SealedStore[],
-): Promise<void> {
+): Promise<string[]> {
   const { keys } = check
-  await inTransaction(database, async transaction => {
+  return inTransaction(database, async transaction => {
     await lockSecretKeys(transaction)
     const known = await refuseUnfit(transaction, check)
     for (const { id } of known) if (!keys.ids.includes(id)) await forgetSecretKey(transaction, id)
     await noteSecretKeys(transaction, keys)
     await noteMaking(transaction, namedCheck(keys, keys.ids[0]!))
     for (const store of stores) await store.reseal(transaction, keys)
+    return known.filter(({ id, isRetired }) => isRetired && keys.accepts(id)).map(({ id }) => id)
   })
 }
 
@@ -91,7 +93,11 @@ async function refuseUnfit(
   { keys, uses, isShared }: SecretKeyCheck,
 ): Promise<KnownSecretKey[]> {
   const known = await knownSecretKeys(transaction)
-  for (const key of known) if (keys.ids.includes(key.id)) refuseAnotherKey(keys, key)
+  for (const key of known)
+    if (keys.ids.includes(key.id)) {
+      refuseAnotherKey(keys, key)
+      refuseRetired(keys, key)
+    }
   if (isShared) refuseUnacceptedFirst(keys, known)
   for (const key of known)
     if (!keys.ids.includes(key.id)) {
@@ -101,21 +107,19 @@ async function refuseUnfit(
   return known
 }
 
-/**
- * What a command checks besides: what it seals must not be sealed with a key that the service has retired, which may have
- * leaked. That happens with settings of before.
- *
- * @throws OperatorError
- */
-export async function refuseRetiredFirst(database: Database, keys: KeyRing): Promise<void> {
-  const [first] = keys.ids
-  const known = await knownSecretKeys(database)
-  const found = known.find(({ id, isRetired }) => id === first && isRetired)
-  if (!found) return
+// Settings of before, after a rollback or in a shell of an operator, would have a key that leaked make and verify again.
+function refuseRetired(keys: KeyRing, key: KnownSecretKey): void {
+  const { id, isRetired, retiredAt } = key
+  if (!isRetired || !keys.accepts(id)) return
+  const since = retiredAt!.getTime()
+  // Of one planned time, the clock of this process may not have seen the moment that the database has.
+  if (keys.retiredFrom(id) === since || keys.unretiredFrom(id) === since) return
   throw new OperatorError({
-    needed: 'the AUTH_SECRET_KEY that the service runs with now',
-    found: `"${first}" as the first key, which is retired since ${found.retiredAt!.toISOString()}`,
-    remedy: `set AUTH_SECRET_KEY as the service has it, with ${settingOf(found)} behind the first key, then run the command again`,
+    needed: `the secret key "${id}" retired, as it is for the other processes on this database`,
+    found: `"${id}" as ${id === keys.ids[0] ? 'the first key' : 'a key that verifies'}, which is retired since ${retiredAt!.toISOString()}`,
+    remedy:
+      `set AUTH_SECRET_KEY as the service had it last, with ${settingOf(key)} behind the first key; ` +
+      `if it was retired by mistake, ${id}:…:unretired=${retiredAt!.toISOString()} in its place takes that back`,
   })
 }
 
@@ -132,7 +136,7 @@ function refuseAnotherKey(keys: KeyRing, { id, checkValue }: KnownSecretKey): vo
 function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]): void {
   const [first] = keys.ids
   if (known.length === 0 || known.some(({ id }) => id === first)) return
-  const before = known.findLast(({ madeAt }) => madeAt)?.id ?? known.at(-1)!.id
+  const before = known.findLast(({ madeAt, isRetired }) => madeAt && !isRetired)?.id ?? known.at(-1)!.id
   throw new OperatorError({
     needed: `a first secret key that every process on this database accepts already`,
     found: `"${first}", which this database has never seen, where "${before}" was used before`,

@@ -4,6 +4,8 @@ export type SecretKey = {
   readonly key: Buffer
   /** From when on MACs made with it are refused, in milliseconds since 1970; undefined for a key that is in use. */
   readonly retiredFrom: number | undefined
+  /** The time of a retirement that was a mistake, in milliseconds since 1970: only that one is taken back, and no later one. */
+  readonly unretiredFrom: number | undefined
 }
 
 const KEY_BYTES = 32 // 256 bits
@@ -12,15 +14,15 @@ const ID = /^[A-Za-z0-9]{1,16}$/
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/
 
 /**
- * Reads `id:base64 of 32 bytes`, several by commas. One behind the first can be followed by `:retired` or
- * `:retired=<RFC 3339 time>`. No character of it means anything to a shell.
+ * Reads `id:base64 of 32 bytes`, several by commas. One behind the first can be followed by `:retired`,
+ * `:retired=<RFC 3339 time>` or `:unretired=<RFC 3339 time>`. No character of it means anything to a shell.
  * @throws Error that says what was needed, without showing the text
  */
 export function parseSecretKeys(text: string): [SecretKey, ...SecretKey[]] {
   const keys = text.split(',').map(part => parseKey(part.trim()))
   if (new Set(keys.map(({ id }) => id)).size < keys.length) throw new Error('keys of different ids')
-  if (keys[0]!.retiredFrom !== undefined)
-    throw new Error('a first key that is not retired, since the first makes: put a new one in front')
+  if (keys[0]!.retiredFrom !== undefined || keys[0]!.unretiredFrom !== undefined)
+    throw new Error('a first key that is not retired, or unretired, since the first makes: put another one in front')
   return keys as [SecretKey, ...SecretKey[]]
 }
 
@@ -38,17 +40,19 @@ function parseKey(text: string): SecretKey {
       `32 bytes in base64 behind "${id}:" (found ${isBase64 ? `${key.length} bytes` : 'something else than base64'}); ` +
         'openssl rand -base64 32 makes them',
     )
-  return { id, key, retiredFrom: option === undefined ? undefined : parseRetirement(id, option) }
+  return { id, key, ...(option === undefined ? IN_USE : parseOption(id, option)) }
 }
 
-function parseRetirement(id: string, option: string): number {
-  if (option === 'retired') return 0
-  const time = option.startsWith('retired=') ? option.slice('retired='.length) : ''
-  const from = TIME.test(time) ? Date.parse(time) : NaN
+const IN_USE = { retiredFrom: undefined, unretiredFrom: undefined }
+
+function parseOption(id: string, option: string): Pick<SecretKey, 'retiredFrom' | 'unretiredFrom'> {
+  if (option === 'retired') return { ...IN_USE, retiredFrom: 0 }
+  const [, name, time] = /^(retired|unretired)=(.*)$/s.exec(option) ?? []
+  const from = time !== undefined && TIME.test(time) ? Date.parse(time) : NaN
   if (Number.isNaN(from))
     throw new Error(
-      `nothing behind the key "${id}", or :retired, or :retired= and a time with its offset, ` +
+      `nothing behind the key "${id}", or :retired, or :retired= or :unretired= and a time with its offset, ` +
         'such as :retired=2026-12-01T00:00:00Z',
     )
-  return from
+  return name === 'retired' ? { ...IN_USE, retiredFrom: from } : { ...IN_USE, unretiredFrom: from }
 }

@@ -63,15 +63,22 @@ function nextStep(
   neededBy: SecretKeyStatus['neededBy'],
 ): string {
   const { id, madeAt, isMaking, retiredAt } = key
+  const setting = settingOf(inSettings(keys, key))
   if (role === 'makes') return 'keep it; to replace it, put a new key behind it first'
   if (role === 'missing') return 'add it behind the first key wherever it is missing'
-  if (madeAt === null)
+  if (madeAt === null && role === 'accepts')
     return `once every process is started with it: put it in front, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…`
   if (isMaking)
-    return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${settingOf(key)}`
+    return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${setting}`
   if (neededBy.length === 0) return 'leave it out'
   if (neededBy.some(({ what }) => what !== 'sessions'))
     return 'start a process anew, which seals all with the first key'
   if (retiredAt) return `leave it out after ${retiredAt.toISOString()}`
   return `wait until no session needs it, or end them: ${id}:…:retired, or :retired=<time>`
+}
+
+/** The key as the settings have it where they retire it: the database may not know of that yet. */
+function inSettings(keys: KeyRing, key: KnownSecretKey): KnownSecretKey {
+  const from = keys.ids.includes(key.id) ? keys.retiredFrom(key.id) : undefined
+  return from === undefined ? key : { ...key, retiredAt: new Date(from), isRetired: !keys.accepts(key.id) }
 }

@@ -14,6 +14,9 @@ describe('the secret keys', () => {
   for (const [text, needed] of [
     [`${key('k2')}:retired`, /first key that is not retired/],
     [`${key('k2')}:retired=2999-01-01T00:00:00Z,${key('k1')}`, /first key that is not retired/],
+    [`${key('k2')}:unretired=2026-12-01T00:00:00Z,${key('k1')}`, /first key that is not retired, or unretired/],
+    [`${key('k2')},${key('k1')}:unretired`, /:unretired=/],
+    [`${key('k2')},${key('k1')}:unretired=yesterday`, /:unretired=/],
     [`${key('k2')},${key('k1')}:`, /:retired/],
     [`${key('k2')},${key('k1')}:Retired`, /:retired/],
     [`${key('k2')},${key('k1')}:retired=`, /:retired/],

@@ -7,12 +7,7 @@ import { SEALED_STORES, SECRET_KEY_USES } from '../../src/open-storage.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
 import { insertPepper } from '../../src/secrets/pepper-store.ts'
 import { Peppers } from '../../src/secrets/peppers.ts'
-import {
-  checkSecretKeys,
-  noteMakingKey,
-  refuseRetiredFirst,
-  takeUpSecretKeys,
-} from '../../src/secrets/secret-key-check.ts'
+import { checkSecretKeys, noteMakingKey, takeUpSecretKeys } from '../../src/secrets/secret-key-check.ts'
 import { idsOfMadeKeys } from '../../src/secrets/secret-key-store.ts'
 import { secretKeyStatus } from '../../src/secrets/status.ts'
 import { type Database, inTransaction } from '../../src/storage/database.ts'
@@ -43,14 +38,14 @@ for (const kind of DATABASES)
     async function start(keys: KeyRing, { isShared = true } = {}) {
       const check = { keys, uses: SECRET_KEY_USES, isShared }
       await checkSecretKeys(database, check)
-      await takeUpSecretKeys(database, check, SEALED_STORES)
+      const takenBack = await takeUpSecretKeys(database, check, SEALED_STORES)
       const signing = await SigningKeys.open({
         database,
         sealing: keys.sealing,
         algorithm: 'ES256',
         accessTokenTtl: 5 * MINUTE,
       })
-      return { signing, peppers: await Peppers.open(database, keys) }
+      return { signing, peppers: await Peppers.open(database, keys), takenBack }
     }
 
     async function insertAccount(pepper: string): Promise<string> {
@@ -130,32 +125,68 @@ for (const kind of DATABASES)
       await assert.rejects(start(ring('k2')), /=k2:…,k1:…:retired before/)
       const steps = (await secretKeyStatus(database, keys, SECRET_KEY_USES)).map(({ next }) => next)
       assert.match(steps[1]!, /=k2:…,k1:…:retired$/)
+      await sql`update secret_key set retired_at = null`.execute(database) // the database does not know of it yet
+      for (const [setting, expected] of [
+        ['k1:retired', /=k2:…,k1:…:retired$/],
+        ['k1:retired=2999-01-01T00:00:00Z', /=k2:…,k1:…:retired=2999-01-01T00:00:00.000Z$/],
+      ] as const)
+        assert.match((await secretKeyStatus(database, ring('k2', setting), SECRET_KEY_USES))[1]!.next, expected)
+      await start(keys)
       await insertPepper(database, { id: 'left', sealedKey: Buffer.alloc(1), sealedWith: 'k1', createdWith: 'k1' })
       await shiftClock(database, 10 * MINUTE)
       await assert.rejects(start(ring('k2')), /=k2:…,k1:…:retired;/)
     })
 
-    test('a command whose first key the service has retired is refused, before it seals with it', async () => {
+    const retiredAt = async () =>
+      (await sql<{ at: Date | null }>`select retired_at as at from secret_key where id = 'k1'`.execute(database))
+        .rows[0]?.at
+
+    test('settings of before do not take a retired key back, whether it makes or only verifies by them', async () => {
       await start(ring('k1', 'k2'))
-      await refuseRetiredFirst(database, ring('k1', 'k2'))
       await start(ring('k2', 'k1:retired'))
-      await assert.rejects(
-        refuseRetiredFirst(database, ring('k1', 'k2')),
-        /"k1" as the first key, which is retired since/,
-      )
-      await refuseRetiredFirst(database, ring('k2', 'k1:retired'))
+      const sealedWith = () => sql`select sealed_with from pepper union select sealed_with from signing_key`
+      const before = [await retiredAt(), (await sealedWith().execute(database)).rows]
+      for (const isShared of [true, false]) {
+        const check = { uses: SECRET_KEY_USES, isShared }
+        for (const [keys, found] of [
+          [ring('k1', 'k2'), /"k1" as the first key, which is retired since .*k1:…:retired behind the first/s],
+          [ring('k2', 'k1'), /"k1" as a key that verifies, which is retired since .*k1:…:unretired=/s],
+          [ring('k2', 'k1:retired=2999-01-01T00:00:00Z'), /"k1" as a key that verifies, which is retired since /],
+        ] as const) {
+          await assert.rejects(checkSecretKeys(database, { keys, ...check }), found, 'for commands')
+          await assert.rejects(takeUpSecretKeys(database, { keys, ...check }, SEALED_STORES), found, 'under the lock')
+        }
+      }
+      assert.deepEqual([await retiredAt(), (await sealedWith().execute(database)).rows], before)
+      await start(ring('k2', 'k1:retired'))
     })
 
-    test('a retirement that is taken back is forgotten, and one without a time holds from its first start', async () => {
-      const retiredAt = async () =>
-        (await sql<{ at: Date | null }>`select retired_at as at from secret_key where id = 'k1'`.execute(database))
-          .rows[0]!.at
+    test('a retirement by mistake is taken back by its time, once, and one without a time holds from its first start', async () => {
       await freezeClock(database, '2030-01-01T00:00:00Z')
       await start(ring('k1', 'k2'))
       await start(ring('k2', 'k1:retired'))
       await freezeClock(database, '2030-01-02T00:00:00Z')
       await start(ring('k2', 'k1:retired'))
       assert.equal((await retiredAt())?.toISOString(), '2030-01-01T00:00:00.000Z')
+      await assert.rejects(
+        start(ring('k2', 'k1:unretired=2029-12-31T00:00:00Z')),
+        /:unretired=2030-01-01T00:00:00.000Z/,
+      )
+      const back = ring('k2', 'k1:unretired=2030-01-01T00:00:00.000Z')
+      assert.deepEqual((await start(back)).takenBack, ['k1'])
+      assert.equal(await retiredAt(), null)
+      assert.deepEqual((await start(back)).takenBack, [])
+      assert.deepEqual((await start(ring('k2', 'k1'))).takenBack, [])
+      await start(ring('k2', 'k1:retired'))
+      await assert.rejects(start(back), /"k1" as a key that verifies/, 'a later retirement is another')
+    })
+
+    test('a retirement whose time is still to come is changed by the settings alone', async () => {
+      await freezeClock(database, '2030-01-01T00:00:00Z')
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired=2030-01-02T00:00:00Z'))
+      await start(ring('k2', 'k1:retired=2030-01-03T00:00:00Z'))
+      assert.equal((await retiredAt())?.toISOString(), '2030-01-03T00:00:00.000Z')
       await start(ring('k2', 'k1'))
       assert.equal(await retiredAt(), null)
     })
@@ -203,6 +234,12 @@ for (const kind of DATABASES)
       const { peppers } = await start(ring('k1'))
       assert.equal(await bytesOf(peppers, 'k1'), ring('k1').derivedPepperOf('k1').toString('hex'))
       assert.equal(await bytesOf(peppers, 'k9'), undefined)
+    })
+
+    test('a key that was retired before it made anything is not to be put in front', async () => {
+      await start(ring('k1', 'k2:retired'))
+      const [, retired] = await secretKeyStatus(database, ring('k1', 'k2:retired'), SECRET_KEY_USES)
+      assert.equal(retired!.next, 'leave it out')
     })
 
     test('a retired key has no part in new passwords: who has had it may know the pepper', async () => {

@@ -46,7 +46,10 @@ for (const kind of DATABASES)
     })
     after(() => opened.disposeAsync())
 
-    const logger = createLogger('silent')
+    const warnings: string[] = []
+    const logger = createLogger('warn', {
+      write: (line: string) => void (line.includes('secret key') && warnings.push(JSON.parse(line).msg)),
+    })
     const configOf = (...keys: string[]) => readConfig({ ...env, AUTH_SECRET_KEY: keys.join(',') })
     async function start(...keys: string[]) {
       const service = await startService(configOf(...keys), { logger })
@@ -110,9 +113,29 @@ for (const kind of DATABASES)
       assert.equal((await send(`${service.url}/.well-known/jwks.json`)).text, kids)
     })
 
+    test('comes back by no start with settings of before, and by an explicit one not without a warning', async () => {
+      for (const keys of [
+        [leaked, newKey],
+        [newKey, leaked],
+      ])
+        await assert.rejects(start(...keys), /k1" as .*, which is retired since/)
+      const [, retired] = await status(newKey, `${leaked}:retired`)
+      assert.deepEqual(warnings, [])
+      {
+        await using service = await start(newKey, `${leaked}:unretired=${retired!.retiredAt!.toISOString()}`)
+        assert.deepEqual(warnings.length, 1)
+        assert.match(warnings[0]!, /a retired secret key verifies again/)
+        await signIn(service, await confirmedAccount(service))
+      }
+      {
+        await using _ = await start(newKey, `${leaked}:retired`)
+      }
+      await assert.rejects(start(leaked, newKey), /k1" as the first key, which is retired since/)
+    })
+
     test('can be left out then, and is gone', async () => {
       {
-        await using storage = await openStorage(configOf(newKey, leaked), logger)
+        await using storage = await openStorage(configOf(newKey, `${leaked}:retired`), logger)
         await shiftClock(storage.database, 180)
       }
       const [current, retired] = await status(newKey, `${leaked}:retired`)
