@@ -86,9 +86,13 @@ export async function forgetAttempts(db: Queryable, key: Buffer): Promise<void> 
   await sql`delete from attempt_counter where key = ${key}`.execute(db)
 }
 
-/** Forgets all attempts on several counters. */
+/** Forgets all attempts on several counters. They are locked in order, as {@link countAttempt} does. */
 export async function forgetCounters(db: Queryable, keys: readonly Buffer[]): Promise<void> {
-  await sql`delete from attempt_counter where key = any(${keys}::bytea[])`.execute(db)
+  await sql`
+    with locked as materialized (
+      select key from attempt_counter where key = any(${keys}::bytea[]) order by key for update
+    )
+    delete from attempt_counter counter using locked where counter.key = locked.key`.execute(db)
 }
 
 /** Which counters are blocked, and for how many seconds more. */
@@ -102,11 +106,12 @@ export async function blockedCounters(
   return rows.map(({ key, seconds }) => ({ key: Buffer.from(key), seconds }))
 }
 
-/** Deletes counters of which nothing is left. @returns how many, at most 1,000 */
+/** Deletes counters of which nothing is left, except those that are being counted on. @returns how many, at most 1,000 */
 export async function deleteForgottenAttempts(db: Queryable): Promise<number> {
   const { rows } = await sql`
-    delete from attempt_counter where key in (
-      select key from attempt_counter where forgotten_at < auth_now() limit ${DELETED_AT_ONCE}
-    ) and forgotten_at < auth_now() returning 1`.execute(db)
+    with forgotten as materialized (
+      select key from attempt_counter where forgotten_at < auth_now() limit ${DELETED_AT_ONCE} for update skip locked
+    )
+    delete from attempt_counter counter using forgotten where counter.key = forgotten.key returning 1`.execute(db)
   return rows.length
 }

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { AsyncResource } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import pg from 'pg'
 import { disableAccount } from '../../src/accounts/account-status-store.ts'
 import { findAccount } from '../../src/accounts/account-store.ts'
 import { insertSession, isSessionLive } from '../../src/sessions/session-store.ts'
 import { type Database, inTransaction, type Queryable } from '../../src/storage/database.ts'
 import { DATABASES } from '../support/database.ts'
+import { untilWaitingOrDone } from '../support/lock-waits.ts'
 import { confirmedAccount, exchange, send, startTestService, type TestService } from '../support/service.ts'
 
 // The class of Zitadel CVE-2023-22492 and of Directus' "suspended user".
@@ -84,23 +84,6 @@ for (const kind of DATABASES) {
       assert.ok(outcomes.has(403), 'the race has been met')
     })
   })
-}
-
-/** Waits until the other transaction waits for a lock, or has ended without. */
-async function untilWaitingOrDone(databaseUrl: string, other: Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  let isDone = false
-  void other.finally(() => {
-    isDone = true
-  })
-  while (!isDone) {
-    const { rows } = await client.query(
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    )
-    if (rows.length > 0) break
-  }
-  await client.end()
 }
 
 // Made outside of any transaction, as another request is.
