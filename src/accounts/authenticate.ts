@@ -75,12 +75,13 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
 
   const session = await attempt.make(() =>
     inTransaction(database, async transaction => {
-      await attempt.succeeded('sign_in_by_device', transaction)
       // Only now: to whoever lacks the password, nothing before tells an account that signs in often from any other.
       await needs.attempts.count({ sessions_by_account: [account.id] }, transaction)
       const started = await sessions.start(transaction, account, network)
       const facts = { accountId: account.id, email, sessionId: started?.id, network, factor: 'pwd' }
       if (started) await recordEvent(transaction, 'sign_in.succeeded', facts)
+      // Last: others share these counters, and would wait too while another transaction has the account's row locked.
+      await attempt.succeeded('sign_in_by_device', transaction)
       return started
     }),
   )

@@ -29,11 +29,14 @@ export async function unblockSignIn(
   { id, email }: Pick<Account, 'id' | 'email'>,
 ): Promise<void> {
   const networks = await networksOfFailedSignIns(db, email)
+  // In two steps, since a sign-in locks them in this order too: else the two could wait for one another in a circle.
+  await forgetCounters(db, [
+    ...counterKeys(keys, 'sessions_by_account', id),
+    ...counterKeys(keys, 'proof_by_account', id),
+  ])
   await forgetCounters(db, [
     ...counterKeys(keys, 'sign_in_by_address', email),
     ...networks.flatMap(network => counterKeys(keys, 'sign_in_by_address_and_network', email, network)),
-    ...counterKeys(keys, 'proof_by_account', id),
-    ...counterKeys(keys, 'sessions_by_account', id),
   ])
 }
 

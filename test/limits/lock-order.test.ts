@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { pino } from 'pino'
+import { unblockSignIn } from '../../src/accounts/sign-in-block.ts'
+import { canonicalEmailAddress } from '../../src/email/address.ts'
 import {
   type Counter,
   countAttempt,
@@ -12,10 +14,18 @@ import {
 import { LIMITS, type LimitName } from '../../src/limits/limits.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
 import { keyedHash } from '../../src/secrets/keyed-hash.ts'
-import type { Database } from '../../src/storage/database.ts'
+import { type Database, inTransaction } from '../../src/storage/database.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { untilWaitingOrDone } from '../support/lock-waits.ts'
-import { SECRET_KEY, startTestService, type TestService } from '../support/service.ts'
+import {
+  confirmedAccount,
+  newAddress,
+  SECRET_KEY,
+  send,
+  signIn,
+  startTestService,
+  type TestService,
+} from '../support/service.ts'
 
 const KEYS = KeyRing.parse(SECRET_KEY).for('attempt-counter')
 const counterOf = (name: LimitName, ...countedBy: string[]) => ({
@@ -44,9 +54,9 @@ describe('the order in which counters are locked', () => {
     await service[Symbol.asyncDispose]()
   })
 
-  async function lock(key: Buffer) {
+  async function lock(table: 'account' | 'attempt_counter', column: 'id' | 'key', value: string | Buffer) {
     await locker.query('begin')
-    const { rowCount } = await locker.query('select 1 from attempt_counter where key = $1 for update', [key])
+    const { rowCount } = await locker.query(`select 1 from ${table} where ${column} = $1 for update`, [value])
     assert.equal(rowCount, 1)
   }
 
@@ -59,6 +69,33 @@ describe('the order in which counters are locked', () => {
     return rows.map(({ key }) => key)
   }
 
+  test('a sign-in that waits for its account holds no counter that others need', async () => {
+    const account = await confirmedAccount(service)
+    await signIn(service, account)
+    await lock('account', 'id', account.id)
+    const { email, password } = account
+    const signingIn = send(`${service.url}/v1/sessions`, { json: { email, password } })
+    const locked = await lockedBy(signingIn)
+    await locker.query('rollback')
+    assert.equal((await signingIn).status, 201)
+    assert.deepEqual(locked, [counterOf('sessions_by_account', account.id).key.toString('hex')])
+  })
+
+  test('unblocking an account locks what a sign-in locks first before what it locks last', async () => {
+    const id = '01890000-0000-7000-8000-000000000000'
+    const own = counterOf('sessions_by_account', id)
+    const address = () => canonicalEmailAddress(newAddress())!
+    let email = address()
+    while (counterOf('sign_in_by_address', email).key.compare(own.key) > 0) email = address() // by key, it comes first
+    await countAttempt(database, [own, counterOf('sign_in_by_address', email)])
+    await lock('attempt_counter', 'key', own.key)
+    const unblocking = inTransaction(database, transaction => unblockSignIn(transaction, KEYS, { id, email }))
+    const locked = await lockedBy(unblocking)
+    await locker.query('rollback')
+    await unblocking
+    assert.deepEqual(locked, [own.key.toString('hex')])
+  })
+
   const forget = (db: Database, counters: Counter[]) => forgetCounters(db, counters.map(keyOf))
   for (const [what, statement] of Object.entries({
     counted: countAttempt,
@@ -70,7 +107,7 @@ describe('the order in which counters are locked', () => {
       const descending = counters.toSorted((a, b) => b.key.compare(a.key))
       for (const counter of descending) await countAttempt(database, [counter])
       const lowest = descending.at(-1)!
-      await lock(lowest.key)
+      await lock('attempt_counter', 'key', lowest.key)
       const working = statement(database, counters)
       const locked = await lockedBy(working)
       await locker.query('update attempt_counter set level = 7 where key = $1', [lowest.key])
@@ -92,7 +129,7 @@ describe('the order in which counters are locked', () => {
       .set({ forgotten_at: new Date(0) })
       .where('key', 'in', [held!.key, free!.key])
       .execute()
-    await lock(held!.key)
+    await lock('attempt_counter', 'key', held!.key)
     assert.equal(await deleteForgottenAttempts(database), 1)
     await locker.query('rollback')
     assert.equal(await deleteForgottenAttempts(database), 1)
