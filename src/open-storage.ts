@@ -4,7 +4,7 @@ import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './acc
 import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import type { Config } from './config.ts'
 import { letterRequested } from './confirmation/messages.ts'
-import type { Logger } from './log.ts'
+import { type Logger, onceAMinute } from './log.ts'
 import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
 import type { KeyRing } from './secrets/key-ring.ts'
@@ -15,7 +15,7 @@ import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
-import { migrate } from './storage/migrate.ts'
+import { type Blocker, migrate } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue-backend.ts'
 import { onceAvailable } from './storage/unavailable.ts'
@@ -147,11 +147,14 @@ async function openPostgres(
     opened.defer(() => database.destroy())
     return database
   }
-  const forMigration = open({ connections: 1, work: 'migration' })
+  const forMigration = open({ connections: 2, work: 'migration' }) // the second sees whom the first waits for
   const { isPooled } = await checkPostgres(forMigration, url, logger)
   if (isPooled)
     logger.info('a connection pooler such as PgBouncer leads to the database: the queue polls, and nothing is prepared')
-  const migrations = await migrate(forMigration)
+  const onWait = onceAMinute((blockers: Blocker[]) =>
+    logger.warn({ blockers }, 'the migration waits for locks that other transactions hold; it is tried again'),
+  )
+  const migrations = await migrate(forMigration, { onWait })
   const databases = {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setInterval as every, setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { OperatorError } from '../operator-error.ts'
 import { type Database, type DatabaseTransaction, errorCode, inTransaction, type Queryable } from './database.ts'
@@ -10,6 +11,31 @@ const LOCK = 4_190_552_317 // any constant that nobody else uses in this databas
 
 export const INSUFFICIENT_PRIVILEGE = '42501' // SQLSTATE
 
+/** A transaction that has what another one waits for. */
+export type Blocker = { pid: number; application: string | null; since: Date | null }
+
+/**
+ * Milliseconds for which a lock is waited for at a time. Whoever asks for the same table meanwhile waits too, and must
+ * still be answered within the 2 seconds of a request. Above PostgreSQL's `deadlock_timeout` of 1 second, since only
+ * then does an autovacuum give way to who waits for it.
+ */
+const LONGEST_LOCK_WAIT = 1_200
+const LET_OTHERS_THROUGH = 5_000 // milliseconds
+const LOOKED_AGAIN_AFTER = 400 // milliseconds; several times within a wait
+const PATIENCE = 600_000 // milliseconds
+
+const SHOWN_AS = 'auth-service migration' // in pg_stat_activity, and to another one that waits for it
+
+/** SQLSTATEs lock_not_available and deadlock_detected: the transaction may succeed when the other ones have ended. */
+const LOCKED = ['55P03', '40P01']
+
+export type LockPatience = {
+  /** Milliseconds after which a lock that is not to be had ends it. */
+  patience?: number
+  /** Is told before each further try. */
+  onWait?: (blockers: Blocker[]) => void
+}
+
 type Migration = { number: number; name: string; text: string; checksum: string }
 
 /**
@@ -17,14 +43,14 @@ type Migration = { number: number; name: string; text: string; checksum: string 
  * at once, one migrates and the others wait. Where it is current already, no right to change it is needed.
  *
  * @returns the names of the migrations that were run
- * @throws OperatorError when the database is newer than the program, a migration was edited after it ran, or the role may not
- *   change the schema
+ * @throws OperatorError when the database is newer than the program, a migration was edited after it ran, the role may not
+ *   change the schema, or others keep its tables for long
  */
-export async function migrate(database: Database): Promise<string[]> {
+export async function migrate(database: Database, patience?: LockPatience): Promise<string[]> {
   const known = await readMigrations()
   if ((await pendingOn(database, known)).length === 0) return []
   try {
-    return await run(database, known)
+    return await run(database, known, patience)
   } catch (error) {
     if (errorCode(error) === INSUFFICIENT_PRIVILEGE) throw missingRights(error)
     throw error
@@ -39,9 +65,8 @@ async function pendingOn(database: Database, known: Migration[]): Promise<Migrat
   return rows[0]!.isThere ? pendingOf(known, database) : known
 }
 
-function run(database: Database, known: Migration[]): Promise<string[]> {
-  return inTransaction(database, async transaction => {
-    await sql`set local statement_timeout = 0`.execute(transaction) // a migration, and waiting for one, may take long
+function run(database: Database, known: Migration[], patience?: LockPatience): Promise<string[]> {
+  const work = async (transaction: DatabaseTransaction) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(transaction)
     await sql`create table if not exists migration (
       number integer primary key,
@@ -52,6 +77,87 @@ function run(database: Database, known: Migration[]): Promise<string[]> {
     const pending = await pendingOf(known, transaction)
     for (const migration of pending) await apply(migration, transaction)
     return pending.map(migration => migration.name)
+  }
+  return inPatientTransaction(database, work, patience)
+}
+
+/**
+ * Runs `work` in one transaction that may need whole tables, without limit of time once it has them. While somebody else
+ * does, it is undone and tried again, so that nobody waits behind it for long.
+ *
+ * @throws OperatorError when it has been kept waiting for 10 minutes
+ */
+async function inPatientTransaction<Result>(
+  database: Database,
+  work: (transaction: DatabaseTransaction) => Promise<Result>,
+  { patience = PATIENCE, onWait = () => {} }: LockPatience = {},
+): Promise<Result> {
+  for (const deadline = performance.now() + patience; ; await pause(LET_OTHERS_THROUGH)) {
+    const outcome = await attempt(database, work)
+    if ('result' in outcome) return outcome.result
+    if (performance.now() > deadline) throw keptWaiting(outcome.blockers)
+    onWait(outcome.blockers)
+  }
+}
+
+async function attempt<Result>(
+  database: Database,
+  work: (transaction: DatabaseTransaction) => Promise<Result>,
+): Promise<{ result: Result } | { blockers: Blocker[] }> {
+  const backend = Promise.withResolvers<number>()
+  const over = new AbortController()
+  const blockers = watchBlockers(database, backend.promise, over.signal)
+  try {
+    const result = await inTransaction(database, async transaction => {
+      const { rows } = await sql<{ pid: number }>`
+        select pg_backend_pid() as pid, set_config('application_name', ${SHOWN_AS}, true),
+          set_config('statement_timeout', '0', true), set_config('lock_timeout', ${String(LONGEST_LOCK_WAIT)}, true)
+      `.execute(transaction)
+      backend.resolve(rows[0]!.pid)
+      return work(transaction)
+    })
+    return { result }
+  } catch (error) {
+    if (!LOCKED.includes(errorCode(error) ?? '')) throw error
+    over.abort()
+    return { blockers: await blockers }
+  } finally {
+    over.abort()
+  }
+}
+
+/**
+ * Whom a transaction was last seen waiting for. PostgreSQL tells only while it waits, and only another connection: without one
+ * nobody is named. On the embedded database nobody else is there.
+ */
+async function watchBlockers(database: Database, backend: Promise<number>, signal: AbortSignal): Promise<Blocker[]> {
+  let blockers: Blocker[] = []
+  try {
+    const pid = await backend
+    for await (const _ of every(LOOKED_AGAIN_AFTER, undefined, { signal })) {
+      const { rows } = await sql<Blocker>`
+        select distinct blocking.pid, application_name as application, xact_start as since
+        from unnest(pg_blocking_pids(${pid})) as blocking (pid) left join pg_stat_activity using (pid)
+      `.execute(database)
+      if (rows.length > 0) blockers = rows
+    }
+  } catch {
+    // The transaction is over, or there is no other connection.
+  }
+  return blockers
+}
+
+function keptWaiting(blockers: Blocker[]): OperatorError {
+  const list = blockers.map(({ pid, application, since }) =>
+    pid === 0
+      ? 'a prepared transaction' // it has no process
+      : `process ${pid} (${application || 'without a name'}${since ? `, since ${since.toISOString()}` : ''})`,
+  )
+  const pids = blockers.map(({ pid }) => pid).filter(pid => pid > 0)
+  return new OperatorError({
+    needed: 'the locks that the migration takes',
+    found: `other transactions that hold them: ${list.join(', ') || 'they could not be seen'}`,
+    remedy: `let them end, or end them, ${(pids.length > 0 ? pids : ['PID']).map(pid => `select pg_terminate_backend(${pid})`).join(', ')}; then start again`,
   })
 }
 

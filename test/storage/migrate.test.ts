@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { sql } from 'kysely'
+import pg from 'pg'
+import { pino } from 'pino'
+import { migrate } from '../../src/storage/migrate.ts'
+import { postgresDatabase } from '../../src/storage/postgres.ts'
+import type { Alteration } from '../support/altered-source.ts'
+import { environmentOf } from '../support/command.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { emptyDirectory, ServiceProcess } from '../support/process.ts'
+import { confirmedAccount, exchange, send, signIn, startTestService, type TestService } from '../support/service.ts'
+
+/** A release with one more migration, of which the second statement needs the sessions for itself. */
+async function laterRelease() {
+  const directory = await emptyDirectory()
+  const migrations = join(directory.path, 'migrations')
+  mkdirSync(migrations)
+  cpSync(join(import.meta.dirname, '../../migrations'), migrations, { recursive: true })
+  writeFileSync(
+    join(migrations, '9999_later.sql'),
+    'create table later ();\nalter table session add column later integer;\n',
+  )
+  const alterations: Alteration[] = [
+    {
+      file: 'storage/migrate.ts',
+      find: "join(import.meta.dirname, '../../migrations')",
+      replace: JSON.stringify(migrations),
+    },
+  ]
+  return { alterations, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
+}
+
+/** Whether anything of the later release's migration is there. */
+async function hasLater({ service }: TestService): Promise<boolean> {
+  const { rows } = await sql<{ isThere: boolean }>`
+    select to_regclass('later') is not null as "isThere"`.execute(service.database)
+  return rows[0]!.isThere
+}
+
+/** A connection of somebody else, in a transaction that has run these statements and stays open. */
+async function openTransaction(url: string, ...statements: string[]) {
+  const client = new pg.Client({ connectionString: url, application_name: 'nightly backup' })
+  await client.connect()
+  for (const statement of ['begin isolation level repeatable read', ...statements]) await client.query(statement)
+  const { rows } = await client.query('select pg_backend_pid() as pid')
+  return {
+    client,
+    pid: rows[0].pid as number,
+    async [Symbol.asyncDispose]() {
+      await client.query('rollback')
+      await client.end()
+    },
+  }
+}
+
+describe('a migration', () => {
+  test('behind a long transaction lets refreshes through, says whom it waits for, and runs afterwards', async () => {
+    await using release = await laterRelease()
+    await using running = await startTestService('PostgreSQL')
+    let token = await signIn(running, await confirmedAccount(running))
+    await using directory = await emptyDirectory()
+    const env = { ...environmentOf(running), AUTH_DATA_DIR: directory.path, AUTH_MAILBOX: 'on' }
+    let isWaiting = false
+    await using starting = await (async () => {
+      await using backup = await openTransaction(running.databaseUrl!, 'lock table session in access share mode') // as pg_dump does
+      const later = new ServiceProcess(env, [], release.alterations)
+      const warned = later.until(/^\{.*the migration waits.*\}$/m).finally(() => {
+        isWaiting = true
+      })
+      warned.catch(() => {}) // awaited below
+      while (!isWaiting) {
+        const { status, body } = await exchange(running, token)
+        assert.equal(status, 200)
+        token = body.refresh_token
+      }
+      const { level, blockers } = JSON.parse((await warned)[0])
+      assert.equal(level, 'warn')
+      assert.deepEqual(Object.keys(blockers[0]), ['pid', 'application', 'since'])
+      assert.deepEqual([blockers[0].pid, blockers[0].application], [backup.pid, 'nightly backup'])
+      assert.equal(await hasLater(running), false)
+      return later
+    })()
+    assert.equal((await send(`${await starting.started()}/readyz`)).status, 200)
+    assert.equal(await hasLater(running), true)
+    assert.equal((await exchange(running, token)).status, 200)
+  })
+
+  test('that never gets its locks changes nothing, and names who has them', async () => {
+    await using created = await createTestDatabase()
+    await using migrating = await openTransaction(created.url, 'select pg_advisory_xact_lock(4190552317)')
+    const database = postgresDatabase(created.url, pino({ level: 'silent' }), { work: 'migration' })
+    try {
+      await assert.rejects(migrate(database, { patience: 0 }), {
+        name: 'OperatorError',
+        message: new RegExp(
+          `^Needed: .*\nFound: .*${migrating.pid} \\(nightly backup, since \\d.*\nDo: .*pg_terminate`,
+        ),
+      })
+    } finally {
+      await database.destroy()
+    }
+    const { rows } = await migrating.client.query(`select to_regclass('migration') as migration`)
+    assert.deepEqual(rows, [{ migration: null }])
+  })
+})
