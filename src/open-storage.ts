@@ -15,7 +15,7 @@ import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
-import { type Blocker, migrate } from './storage/migrate.ts'
+import { type Blocker, hasMigrations, migrate, refuseOtherSchema } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue-backend.ts'
 import { onceAvailable } from './storage/unavailable.ts'
@@ -64,6 +64,8 @@ export const SEALED_STORES: readonly SealedStore[] = [
 
 /**
  * Opens the database that the settings name, brings its schema up to date and checks the secret key against it.
+ * @param options.mayMigrate whether it changes a schema that is not current. A command refuses that, which may be of another
+ *   release than what serves; it makes a new embedded database only.
  * @param options.directoryPatience milliseconds to wait for an embedded database that another process has open
  * @param options.missedDeadlines counts those of connections to PostgreSQL
  * @throws OperatorError
@@ -72,15 +74,21 @@ export async function openStorage(
   config: Config,
   logger: Logger,
   {
+    mayMigrate = true,
     directoryPatience = 0,
     missedDeadlines = new MissedDeadlines(),
-  }: { directoryPatience?: number; missedDeadlines?: MissedDeadlines } = {},
+  }: { mayMigrate?: boolean; directoryPatience?: number; missedDeadlines?: MissedDeadlines } = {},
 ): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
   const { migrations, ...databases } = config.databaseUrl
-    ? await openPostgres(config.databaseUrl, opened, { logger, missedDeadlines })
-    : await openEmbedded(config.dataDirectory, opened, { directoryPatience, logger, onFailure: failure.resolve })
+    ? await openPostgres(config.databaseUrl, opened, { mayMigrate, logger, missedDeadlines })
+    : await openEmbedded(config.dataDirectory, opened, {
+        mayMigrate,
+        directoryPatience,
+        logger,
+        onFailure: failure.resolve,
+      })
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
   const keys = config.secretKey ?? (await secretKeyInDirectory(config.dataDirectory, isNew))
@@ -122,9 +130,9 @@ export async function migrateStorage(config: Config, logger: Logger): Promise<st
 async function openEmbedded(
   dataDirectory: string,
   opened: AsyncDisposableStack,
-  options: { directoryPatience: number; logger: Logger; onFailure: (error: Error) => void },
+  options: { mayMigrate: boolean; directoryPatience: number; logger: Logger; onFailure: (error: Error) => void },
 ) {
-  const { directoryPatience, logger, onFailure } = options
+  const { mayMigrate, directoryPatience, logger, onFailure } = options
   // Loaded where they are used only: on PostgreSQL they would be megabytes for nothing.
   const { openEmbeddedDatabase } = await import('./embedded/database.ts')
   const { lockDirectoryWithin } = await import('./embedded/directory-lock.ts')
@@ -133,6 +141,7 @@ async function openEmbedded(
   const { pglite, close } = await openEmbeddedDatabase({ directory, logger, onFailure })
   opened.defer(close)
   const database = embeddedDatabase(pglite)
+  if (!mayMigrate && (await hasMigrations(database))) await refuseOtherSchema(database)
   const migrations = await migrate(database)
   return { database, backgroundDatabase: database, refreshDatabase: database, queueBackend: { pglite }, migrations }
 }
@@ -140,7 +149,7 @@ async function openEmbedded(
 async function openPostgres(
   url: string,
   opened: AsyncDisposableStack,
-  { logger, missedDeadlines }: { logger: Logger; missedDeadlines: MissedDeadlines },
+  { mayMigrate, logger, missedDeadlines }: { mayMigrate: boolean; logger: Logger; missedDeadlines: MissedDeadlines },
 ) {
   const open = (options?: Parameters<typeof postgresDatabase>[2]) => {
     const database = postgresDatabase(url, logger, { ...options, onMissedDeadline: missedDeadlines.count })
@@ -151,6 +160,7 @@ async function openPostgres(
   const { isPooled } = await checkPostgres(forMigration, url, logger)
   if (isPooled)
     logger.info('a connection pooler such as PgBouncer leads to the database: the queue polls, and nothing is prepared')
+  if (!mayMigrate) await refuseOtherSchema(forMigration)
   const onWait = onceAMinute((blockers: Blocker[]) =>
     logger.warn({ blockers }, 'the migration waits for locks that other transactions hold; it is tried again'),
   )

@@ -64,7 +64,7 @@ export class Administration implements AsyncDisposable {
 
 async function openHere(config: Config): Promise<Storage> {
   const { openStorage } = await import('../open-storage.ts')
-  return openStorage(config, createLogger('warn', process.stderr))
+  return openStorage(config, createLogger('warn', process.stderr), { mayMigrate: false })
 }
 
 function hasSocketPath(dataDirectory: string): boolean {

@@ -57,12 +57,33 @@ export async function migrate(database: Database, patience?: LockPatience): Prom
   }
 }
 
-/** The migrations that have not been run, without any right but to read. */
-async function pendingOn(database: Database, known: Migration[]): Promise<Migration[]> {
+/**
+ * Changes nothing: that is for what serves, since the release that serves may be an older one, which could not start any more.
+ * @throws OperatorError when the schema is not the one that this program needs
+ */
+export async function refuseOtherSchema(database: Database): Promise<void> {
+  const known = await readMigrations()
+  const [first] = await pendingOn(database, known)
+  if (!first) return
+  throw new OperatorError({
+    needed: `a database that this version of the service has brought up to date, to ${known.at(-1)!.name}`,
+    found: (await hasMigrations(database)) ? `an older one, without ${first.name}` : 'an empty one',
+    remedy:
+      'run "auth-service migrate" or start this version of the service; while an older version serves, run its command instead',
+  })
+}
+
+/** Whether any version of the service has made its tables. */
+export async function hasMigrations(database: Database): Promise<boolean> {
   const { rows } = await sql<{ isThere: boolean }>`select to_regclass('migration') is not null as "isThere"`.execute(
     database,
   )
-  return rows[0]!.isThere ? pendingOf(known, database) : known
+  return rows[0]!.isThere
+}
+
+/** The migrations that have not been run, without any right but to read. */
+async function pendingOn(database: Database, known: Migration[]): Promise<Migration[]> {
+  return (await hasMigrations(database)) ? pendingOf(known, database) : known
 }
 
 function run(database: Database, known: Migration[], patience?: LockPatience): Promise<string[]> {
@@ -180,7 +201,8 @@ async function pendingOf(known: Migration[], db: Queryable): Promise<Migration[]
       throw new OperatorError({
         needed: `a database that this version of the service knows, up to ${known.at(-1)?.name}`,
         found: `a newer one: migration ${row.name} has been run on it`,
-        remedy: 'start the newer version of the service again, or restore a backup from before the upgrade',
+        remedy:
+          'start the newer version of the service and run its commands, or restore a backup from before the upgrade',
       })
     if (migration.checksum !== row.checksum)
       throw new OperatorError({

@@ -9,9 +9,18 @@ import { migrate } from '../../src/storage/migrate.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
 import type { Alteration } from '../support/altered-source.ts'
 import { environmentOf } from '../support/command.ts'
-import { createTestDatabase } from '../support/database.ts'
+import { createTestDatabase, DATABASES } from '../support/database.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
-import { confirmedAccount, exchange, send, signIn, startTestService, type TestService } from '../support/service.ts'
+import {
+  confirmedAccount,
+  exchange,
+  fillDataDirectory,
+  SECRET_KEY,
+  send,
+  signIn,
+  startTestService,
+  type TestService,
+} from '../support/service.ts'
 
 /** A release with one more migration, of which the second statement needs the sessions for itself. */
 async function laterRelease() {
@@ -106,3 +115,34 @@ describe('a migration', () => {
     assert.deepEqual(rows, [{ migration: null }])
   })
 })
+
+for (const kind of DATABASES)
+  describe(`a command of another release on ${kind}`, () => {
+    const LIST = ['accounts', 'list', '--limit', '1']
+
+    test('changes no schema, and says what does', async () => {
+      await using release = await laterRelease()
+      await using database = kind === 'PostgreSQL' ? await createTestDatabase() : undefined
+      await using directory = await emptyDirectory()
+      if (!database) await fillDataDirectory(directory.path)
+      const env = {
+        AUTH_DATA_DIR: directory.path,
+        ...(database && { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }),
+      }
+      const run = async (args: string[], alterations: Alteration[] = []) => {
+        await using command = new ServiceProcess(env, args, alterations)
+        const { code, stdout, stderr } = await command.ended()
+        return `${code} ${stdout}${stderr}`
+      }
+      if (database) {
+        assert.match(await run(LIST), /^1 [\s\S]*Found: +an empty one/)
+        assert.match(await run(['migrate']), /^0 Ran 0001/)
+      }
+      const refused = await run(LIST, release.alterations)
+      assert.match(refused, /^1 [\s\S]*Needed: .*9999_later[\s\S]*Found: .*\nDo: .*auth-service migrate/)
+      assert.match(await run(LIST), /^0 /)
+      assert.match(await run(['migrate'], release.alterations), /^0 Ran 9999_later\.sql\./)
+      assert.match(await run(LIST, release.alterations), /^0 /)
+      assert.match(await run(LIST), /^1 [\s\S]*Found: +a newer one.*9999_later[\s\S]*Do: .*newer version/)
+    })
+  })
