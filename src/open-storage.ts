@@ -14,6 +14,7 @@ import { resealPeppers } from './secrets/peppers.ts'
 import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
+import { RELIED_ON } from './storage/bounded-client.ts'
 import { type Database, embeddedDatabase } from './storage/database.ts'
 import { type Blocker, hasMigrations, migrate, refuseOtherSchema } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
@@ -183,7 +184,7 @@ async function checkPostgres(database: Database, url: string, logger: Logger): P
   const needed = `PostgreSQL ${OLDEST_POSTGRES} or newer at ${host}${pathname}`
   const onWait = (err: unknown) =>
     logger.warn({ err, host, database: pathname.slice(1) }, 'the database is not available yet; the start waits for it')
-  const { version, isPooled } = await onceAvailable(() => describeServer(database), onWait).catch(error => {
+  const { version, isPooled, differing } = await onceAvailable(() => describeServer(database), onWait).catch(error => {
     throw new OperatorError(
       {
         needed,
@@ -201,15 +202,37 @@ async function checkPostgres(database: Database, url: string, logger: Logger): P
       found: `version ${Math.floor(version / 10_000)}`,
       remedy: 'upgrade the server, or set AUTH_DATABASE_URL to a newer one',
     })
+  if (differing)
+    throw new OperatorError({
+      needed: `${settingList(RELIED_ON)} in sessions behind the connection pooler, where the service cannot set them`,
+      found: settingList(differing),
+      remedy:
+        'set them for the role and database in AUTH_DATABASE_URL, by alter role … in database … set … = …; ' +
+        'then let the pooler connect to the server anew',
+    })
   return { isPooled }
 }
+
+const settingList = (settings: Record<string, string>): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name} = '${value}'`)
+    .join(', ')
 
 const isTlsFault = (error: Error) =>
   /SSL|TLS|certificate/i.test(`${error.message} ${(error as NodeJS.ErrnoException).code}`)
 
-async function describeServer(database: Database): Promise<{ version: number; isPooled: boolean }> {
-  const { rows } = await sql<{ version: number; isPooled: boolean }>`
+type Server = {
+  version: number
+  isPooled: boolean
+  /** What its sessions have otherwise than {@link RELIED_ON} says; null when nothing. */
+  differing: Record<string, string> | null
+}
+
+async function describeServer(database: Database): Promise<Server> {
+  const { rows } = await sql<Server>`
     select current_setting('server_version_num')::int as version,
-      current_setting('auth_service.session', true) is distinct from 'own' as "isPooled"`.execute(database)
+      current_setting('auth_service.session', true) is distinct from 'own' as "isPooled",
+      (select json_object_agg(key, current_setting(key)) from json_each_text(${JSON.stringify(RELIED_ON)}::json)
+        where not starts_with(current_setting(key), value)) as differing`.execute(database)
   return rows[0]!
 }

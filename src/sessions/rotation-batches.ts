@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises'
-import { isUnavailable, UnavailableError } from '../storage/unavailable.ts'
+import { isConflict, isUnavailable, UnavailableError } from '../storage/unavailable.ts'
 import type { LockedSession, PresentedToken, Rotation } from './rotate.ts'
 
 /** One token of one session, and everybody who waits for what becomes of it. */
@@ -87,7 +87,7 @@ export class RotationBatches {
         for (const entry of batch) this.#conclude(entry, rotations.get(entry.sessionId))
       }
     } catch (error) {
-      if (isUnavailable(error)) this.#rejectAll(batch, error)
+      if (isUnavailable(error) && !isConflict(error)) this.#rejectAll(batch, error)
       else for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
       return () => {}
     }

@@ -6,6 +6,17 @@ const LONGEST_PAUSE_IN_TRANSACTION = 10_000
 const TIMER_PRECISION = 2 // milliseconds by which a timer may come early
 const LONGEST_GOODBYE = 1_000 // milliseconds; a server that is lost never closes its side
 
+/**
+ * What statements rely on in a session, whatever a database or a role has for its defaults. Judging and changing a row in
+ * one statement needs READ COMMITTED, in which a statement that has waited for a lock sees what the other one wrote; pg
+ * reads times in ISO alone; and texts of migrations hold backslashes.
+ */
+export const RELIED_ON = {
+  default_transaction_isolation: 'read committed',
+  datestyle: 'ISO',
+  standard_conforming_strings: 'on',
+}
+
 /** Is told of a wait for the database that was given up. */
 export type OnMissedDeadline = (what: 'database_query' | 'database_connect' | 'database_pool') => void
 
@@ -125,8 +136,14 @@ export class BoundedClient extends pg.Client {
       `select current_setting('transaction_read_only') = 'on' as "isReadOnly", pg_backend_pid() = $1::int as "isDirect",
         case when pg_backend_pid() = $1::int then set_config('statement_timeout', $2, false)
           || set_config('idle_in_transaction_session_timeout', $3, false)
-          || set_config('auth_service.session', 'own', false) end`,
-      [this.#processId, String(this.#statementTimeout), String(LONGEST_PAUSE_IN_TRANSACTION)],
+          || set_config('auth_service.session', 'own', false)
+          || (select string_agg(set_config(key, value, false), '') from json_each_text($4)) end`,
+      [
+        this.#processId,
+        String(this.#statementTimeout),
+        String(LONGEST_PAUSE_IN_TRANSACTION),
+        JSON.stringify(RELIED_ON),
+      ],
     )
     const [{ isReadOnly, isDirect }] = rows
     if (isReadOnly) throw new UnavailableError('the database server accepts no writes: it is a standby, or read-only')

@@ -35,13 +35,18 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && MESSAGES.test(error.message)
 }
 
+/** Whether PostgreSQL undid the statement for a conflict with another one: it is there, so another try waits for nothing. */
+export function isConflict(error: unknown): boolean {
+  return /^40.{3}$/.test(errorCode(error) ?? '')
+}
+
 /**
  * Whether PostgreSQL ended the statement for what it met, a lock or a conflict, or for its time: another statement may be
  * carried out meanwhile. 57014 query_canceled.
  */
 export function isContention(error: unknown): boolean {
   const code = errorCode(error)
-  return code !== undefined && (code === '57014' || code === '55P03' || /^40.{3}$/.test(code))
+  return code === '57014' || code === '55P03' || isConflict(error)
 }
 
 /**

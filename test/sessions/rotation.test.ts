@@ -308,6 +308,19 @@ for (const kind of DATABASES) {
       assert.deepEqual(sizes, [1, 29])
     })
 
+    test('a conflict of one session with another transaction fails no other of its batch', async () => {
+      const [conflicting, ...others] = [await session(), await session(), await session()]
+      const batches = new RotationBatches(async presented => {
+        if (presented.some(({ sessionId }) => sessionId === conflicting!.id))
+          throw Object.assign(new Error('could not serialize access'), { code: '40001' })
+        return rotate(database, presented, SETTINGS)
+      })
+      const shown = (each: { id: string }) => batches.rotate({ sessionId: each.id, generation: 1 })
+      const [first, conflict, last] = await Promise.allSettled([others[0]!, conflicting!, others[1]!].map(shown))
+      assert.equal(conflict!.status, 'rejected')
+      for (const each of [first!, last!]) assert.equal(each.status === 'fulfilled' && summary(each.value), 'current>2')
+    })
+
     test('the next batch is sent before those of the last one are answered', async () => {
       const sessions = [await session(), await session()]
       const course: string[] = []

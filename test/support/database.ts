@@ -1,5 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { pino } from 'pino'
 import { type Database, embeddedDatabase } from '../../src/storage/database.ts'
 import { migrate } from '../../src/storage/migrate.ts'
@@ -24,6 +25,20 @@ export function createTestDatabase(): ReturnType<typeof createDatabase> {
   const server = process.env.AUTH_TEST_POSTGRES
   if (!server) throw new Error('AUTH_TEST_POSTGRES is missing: run this file by npm test -- <file>')
   return createDatabase(server)
+}
+
+/** Gives the sessions of a database other defaults than PostgreSQL's, in all that changes what statements do. */
+export async function alterDefaults(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const name = pg.escapeIdentifier(new URL(url).pathname.slice(1))
+  for (const setting of [
+    `default_transaction_isolation = 'serializable'`,
+    `datestyle = 'German, DMY'`,
+    'standard_conforming_strings = off',
+  ])
+    await client.query(`alter database ${name} set ${setting}`)
+  await client.end()
 }
 
 async function openPglite(): Promise<OpenedDatabase> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { refreshTokens } from '../../measuring/known-keys.ts'
 import { seedSessions } from '../../measuring/seeded-sessions.ts'
-import { createTestDatabase } from '../../support/database.ts'
+import { alterDefaults, createTestDatabase } from '../../support/database.ts'
 import { emptyDirectory, ServiceProcess } from '../../support/process.ts'
 import { exchange, newAddress, PASSWORD, SECRET_KEY, send } from '../../support/service.ts'
 import { letterIn, tokenOf } from '../../support/sink-letters.ts'
@@ -53,5 +53,23 @@ for (const { name, open } of POOLERS)
         )
       assert.equal((await send(`${url}/readyz`)).status, 200)
       assert.doesNotMatch(service.output, /LISTEN|prepared statement/)
+    })
+
+    test('a database whose sessions differ in what statements rely on is refused', async () => {
+      await using database = await createTestDatabase()
+      await alterDefaults(database.url)
+      await using directory = await emptyDirectory()
+      await using pooler = await open(database.url)
+      await using service = new ServiceProcess({
+        AUTH_DATA_DIR: directory.path,
+        AUTH_DATABASE_URL: pooler.url,
+        AUTH_SECRET_KEY: SECRET_KEY,
+      })
+      const { code, stderr } = await service.ended()
+      assert.equal(code, 1)
+      assert.match(stderr, /Needed: .*default_transaction_isolation = 'read committed'.* behind the connection pooler/)
+      assert.match(stderr, /Found: .*default_transaction_isolation = 'serializable'.*datestyle = 'German, DMY'/)
+      assert.match(stderr, /Found: .*standard_conforming_strings = 'off'/)
+      assert.match(stderr, /Do: .*alter role/)
     })
   })
