@@ -42,6 +42,7 @@ export async function openAreas(needs: {
     loadingDatabase: database,
     sealing: secretKeys.sealing,
     algorithm: config.signingAlgorithm,
+    logger,
     accessTokenTtl: config.accessTokenTtl,
   })
   const accessTokens = new AccessTokens({

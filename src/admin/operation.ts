@@ -10,7 +10,7 @@ export type AdminDeps = {
   secretKeys: KeyRing
   /** What needs a secret key. */
   secretKeyUses: readonly SecretKeyUse[]
-  /** Opens the keys that sign access tokens; in a running service, those that it signs with. */
+  /** The keys that sign access tokens, to be rotated; in a running service, those that it signs with. */
   signingKeys: () => Promise<SigningKeys>
 }
 

@@ -85,7 +85,7 @@ const depsOf = (
   async signingKeys() {
     const { SigningKeys } = await import('../tokens/signing-keys.ts')
     const sealing = secretKeys.sealing
-    return SigningKeys.open({ database, sealing, algorithm: signingAlgorithm, accessTokenTtl })
+    return SigningKeys.forCommand({ database, sealing, algorithm: signingAlgorithm, accessTokenTtl })
   },
 })
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, type JWK } from 'jose'
 import { recordEvent } from '../audit/audit-store.ts'
+import type { Logger } from '../log.ts'
 import type { SealingKeys } from '../secrets/key-ring.ts'
 import { KeysUnavailableError } from '../secrets/other-keys.ts'
 import { seal, unseal } from '../secrets/sealing.ts'
@@ -31,7 +32,10 @@ export type SigningKeysOptions = {
   loadingDatabase?: Database
   /** What private keys are sealed with in the database. */
   sealing: SealingKeys
+  /** What this process is set to. */
   algorithm: SigningAlgorithm
+  /** Is told when other processes are set to another algorithm. */
+  logger?: Pick<Logger, 'warn'>
   /** Seconds; a key stays as long as what it signed. */
   accessTokenTtl: number
   /** Milliseconds on a clock that nobody sets. */
@@ -50,6 +54,12 @@ export class SigningKeys {
   readonly #options: SigningKeysOptions
   readonly #elapsed: () => number
   #current: CurrentSigningKey | undefined
+  /**
+   * Whether the keys once had the algorithm of this process. From then on it changes that no more: while some processes are
+   * set to another one, which a change of the setting causes too, the last to start decides, and they do not rotate in turns.
+   */
+  #hadItsAlgorithm = false
+  #hasWarned = false
   /** When the database was asked that told last, with nothing amiss, that the current key signs. */
   #seenAt = -Infinity
   #loads = 0
@@ -67,6 +77,11 @@ export class SigningKeys {
     const keys = new SigningKeys(options)
     await keys.maintain()
     return keys
+  }
+
+  /** For a command that rotates: nothing is made or changed before, whatever algorithm its shell is set to. */
+  static forCommand(options: SigningKeysOptions): SigningKeys {
+    return new SigningKeys(options)
   }
 
   /**
@@ -103,12 +118,24 @@ export class SigningKeys {
   }
 
   async #maintain(): Promise<void> {
-    await inTransaction(this.#options.database, async transaction => {
+    const algorithm = await inTransaction(this.#options.database, async transaction => {
       await lockSigningKeys(transaction)
-      await this.#ensureKeys(transaction)
-      await this.#rotateWhenDue(transaction)
+      const decided = await this.#rotateWhenDue(transaction)
       await deleteOutlivedSigningKeys(transaction, this.#options.accessTokenTtl)
+      return decided
     })
+    const isItsOwn = algorithm === this.#options.algorithm
+    if (!isItsOwn && !this.#hasWarned) this.#warnOf(algorithm)
+    this.#hadItsAlgorithm ||= isItsOwn
+    this.#hasWarned = !isItsOwn
+  }
+
+  #warnOf(algorithm: SigningAlgorithm): void {
+    const setting = { AUTH_SIGNING_ALG: this.#options.algorithm, algorithm }
+    const message = this.#hadItsAlgorithm
+      ? 'a process with another AUTH_SIGNING_ALG has changed the algorithm of access tokens; set it alike in all'
+      : 'the change of AUTH_SIGNING_ALG waits until the key signs that a rotation has scheduled'
+    this.#options.logger?.warn(setting, message)
   }
 
   /**
@@ -121,45 +148,52 @@ export class SigningKeys {
   async rotate({ dropCurrent, operator }: { dropCurrent: boolean; operator?: string }): Promise<void> {
     await inTransaction(this.#options.database, async transaction => {
       await lockSigningKeys(transaction)
-      const [next] = await this.#ensureKeys(transaction)
+      const { next } = await this.#ensureKeys(transaction)
       await scheduleSigningKey(transaction, next.id, dropCurrent ? 'at once' : 'once known')
       if (dropCurrent) await deleteOtherSigningKeys(transaction, next.id)
       const type = dropCurrent ? 'signing_key.dropped' : 'signing_key.rotated'
       await recordEvent(transaction, type, { reason: 'command', operator })
-      await this.#generate(transaction)
+      await this.#generate(transaction, next.algorithm)
     })
     await this.load()
   }
 
-  async #ensureKeys(transaction: DatabaseTransaction): Promise<[next: StoredSigningKey, current: StoredSigningKey]> {
+  async #ensureKeys(transaction: DatabaseTransaction): Promise<EnsuredKeys> {
     const keys = await allSigningKeys(transaction)
     const current = keys.find(({ role }) => role === 'current')
+    const latest = keys.find(({ role, signsFrom }) => role === 'next' && signsFrom !== null) ?? current
     const next = keys.find(({ role, signsFrom }) => role === 'next' && signsFrom === null)
-    if (current && next) return [next, current]
-    if (!current) await this.#generate(transaction, { signsNow: true })
-    if (!next) await this.#generate(transaction)
+    if (current && latest && next) return { next, current, latest }
+    if (!current) await this.#generate(transaction, this.#options.algorithm, { signsNow: true })
+    if (!next) await this.#generate(transaction, latest?.algorithm ?? this.#options.algorithm)
     return this.#ensureKeys(transaction)
   }
 
-  async #rotateWhenDue(transaction: DatabaseTransaction): Promise<void> {
-    const [next, current] = await this.#ensureKeys(transaction)
-    const keys = await allSigningKeys(transaction)
-    const latest = keys.find(({ role, signsFrom }) => role === 'next' && signsFrom !== null) ?? current
-    const algorithmChanged = latest.algorithm !== this.#options.algorithm
-    if (next.algorithm !== this.#options.algorithm) {
+  /** @returns the algorithm that is signed with from the latest rotation on */
+  async #rotateWhenDue(transaction: DatabaseTransaction): Promise<SigningAlgorithm> {
+    const { next, current, latest } = await this.#ensureKeys(transaction)
+    const nothingScheduled = latest === current
+    const isDue = nothingScheduled && (await hasSignedFor(transaction, current.id, ROTATED_AFTER))
+    const isToChange = nothingScheduled && !this.#hadItsAlgorithm && latest.algorithm !== this.#options.algorithm
+    const algorithm = isToChange ? this.#options.algorithm : latest.algorithm
+    if (next.algorithm !== algorithm) {
       await deleteSigningKey(transaction, next.id) // it has never signed
-      await this.#generate(transaction)
+      await this.#generate(transaction, algorithm)
     }
-    const isDue = latest === current && (await hasSignedFor(transaction, current.id, ROTATED_AFTER))
-    if (!algorithmChanged && !isDue) return
-    const [successor] = await this.#ensureKeys(transaction)
+    if (!isToChange && !isDue) return algorithm
+    const { next: successor } = await this.#ensureKeys(transaction)
     await scheduleSigningKey(transaction, successor.id, 'once known')
     await recordEvent(transaction, 'signing_key.rotated', { reason: isDue ? 'age' : 'algorithm' })
-    await this.#generate(transaction)
+    await this.#generate(transaction, algorithm)
+    return algorithm
   }
 
-  async #generate(transaction: DatabaseTransaction, { signsNow = false } = {}): Promise<void> {
-    const { algorithm, sealing } = this.#options
+  async #generate(
+    transaction: DatabaseTransaction,
+    algorithm: SigningAlgorithm,
+    { signsNow = false } = {},
+  ): Promise<void> {
+    const { sealing } = this.#options
     const { privateKey, publicKey } = await SIGNING_ALGORITHMS[algorithm].generate()
     const jwk = await exportJWK(publicKey)
     const id = await calculateJwkThumbprint(jwk)
@@ -192,6 +226,14 @@ export class SigningKeys {
     const pkcs8 = unsealSigningKey(this.#options.sealing, { id, ...sealed })
     return { id, algorithm, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) }
   }
+}
+
+type EnsuredKeys = {
+  /** Has no hour yet. */
+  next: StoredSigningKey
+  current: StoredSigningKey
+  /** The one that a rotation has given its hour, else the current one. */
+  latest: StoredSigningKey
 }
 
 /** Seals with the current key whatever signing key another one has sealed. Inside a transaction. */

@@ -61,9 +61,10 @@ describe('the command line', () => {
     await using directory = await emptyDirectory()
     const env = { AUTH_DATA_DIR: directory.path }
     assert.equal(JSON.parse(await run(env, 'migrate', '--json')).migrations[0], '0001_initial.sql')
-    const lines = (await run(env, 'keys', 'list', '--json')).trim().split('\n')
+    assert.equal(await run(env, 'keys', 'list', '--json'), '', 'it makes none')
+    const lines = (await run(env, 'keys', 'rotate', '--json')).trim().split('\n')
     const keys = lines.map(line => JSON.parse(line))
-    assert.deepEqual(keys.map(({ role }) => role).sort(), ['current', 'next'])
+    assert.deepEqual(keys.map(({ role }) => role).sort(), ['current', 'next', 'next'])
   })
 
   test('what a command logs is no part of its output', async () => {
@@ -87,14 +88,16 @@ describe('the command line', () => {
     assert.equal(outputs.filter(output => output.includes('0001_initial')).length, 1)
   })
 
-  test('keys rotate lets the next key sign, and a running service goes on', async () => {
+  test('keys list changes nothing, keys rotate lets the next key sign, and a running service goes on, whatever algorithm the shell is set to', async () => {
     await using service = await startTestService('PostgreSQL')
-    const env = { AUTH_DATABASE_URL: service.databaseUrl!, AUTH_SECRET_KEY: SECRET_KEY }
+    const env = { AUTH_DATABASE_URL: service.databaseUrl!, AUTH_SECRET_KEY: SECRET_KEY, AUTH_SIGNING_ALG: 'EdDSA' }
     const before = await run(env, 'keys', 'list')
     assert.match(before, /^\S+ +ES256 +next +.*waits for a rotation$/m)
     assert.match(before, /^\S+ +ES256 +current /m)
+    assert.equal(before.trim().split('\n').length, 2)
     const after = await run(env, 'keys', 'rotate')
     assert.equal(after.trim().split('\n').length, 3)
+    assert.doesNotMatch(after, /EdDSA/)
     const dropped = await run(env, 'keys', 'rotate', '--now')
     const current = /^(\S+) +ES256 +current /m.exec(before)![1]!
     assert.ok(!dropped.includes(current))

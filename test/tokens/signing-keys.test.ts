@@ -28,6 +28,8 @@ for (const kind of DATABASES) {
     after(() => opened[Symbol.asyncDispose]())
     beforeEach(async () => {
       await sql`delete from signing_key`.execute(database)
+      await sql`delete from audit_event`.execute(database)
+      warnings.length = 0
       await at(0)
     })
 
@@ -35,14 +37,23 @@ for (const kind of DATABASES) {
 
     /** Milliseconds on the clock by which the keys of a process age. */
     let elapsed = 0
-    const open = (algorithm: SigningAlgorithm = 'ES256', secretKeys = key('k1')) =>
-      SigningKeys.open({
-        database,
-        elapsed: () => elapsed,
-        sealing: KeyRing.parse(secretKeys).sealing,
-        algorithm,
-        accessTokenTtl: 5 * MINUTE,
-      })
+    const warnings: string[] = []
+    const optionsOf = (algorithm: SigningAlgorithm, secretKeys = key('k1')) => ({
+      database,
+      elapsed: () => elapsed,
+      sealing: KeyRing.parse(secretKeys).sealing,
+      algorithm,
+      accessTokenTtl: 5 * MINUTE,
+      logger: { warn: (_: unknown, message?: string) => void warnings.push(message!) },
+    })
+    const open = (algorithm: SigningAlgorithm = 'ES256', secretKeys?: string) =>
+      SigningKeys.open(optionsOf(algorithm, secretKeys))
+    const algorithmsOf = (keys: SigningKeys) => keys.jwks.keys.map(({ alg }) => alg)
+    const rotations = async () => {
+      const { rows } = await sql<{ reason: string }>`
+        select reason from audit_event where type = 'signing_key.rotated' order by id`.execute(database)
+      return rows.map(({ reason }) => reason)
+    }
 
     const tokensOf = (keys: SigningKeys) =>
       new AccessTokens({
@@ -181,7 +192,6 @@ for (const kind of DATABASES) {
     })
 
     test('each change of the key that signs is recorded, with its reason [R82]', async () => {
-      await sql`delete from audit_event`.execute(database)
       const keys = await open()
       await keys.rotate({ dropCurrent: false })
       await keys.rotate({ dropCurrent: true })
@@ -229,6 +239,51 @@ for (const kind of DATABASES) {
       await scheduled.maintain()
       assert.equal(scheduled.current.algorithm, 'EdDSA')
       assert.equal(published(scheduled).length, 3, 'the one of before stays for what it signed')
+    })
+
+    test('of processes that differ in the algorithm the last to start decides, and they do not rotate in turns', async () => {
+      const first = await open('EdDSA')
+      const last = await open('ES256')
+      for (let minute = 1; minute <= 60; minute++) {
+        await at(minute * MINUTE)
+        for (const keys of [first, last]) await keys.maintain()
+        assert.ok(first.jwks.keys.length <= 3)
+      }
+      assert.deepEqual([first.current.algorithm, last.current.algorithm], ['ES256', 'ES256'])
+      assert.deepEqual(await rotations(), ['algorithm'])
+      assert.equal(warnings.length, 1, 'once, by the process that is outvoted')
+      assert.match(warnings[0]!, /another AUTH_SIGNING_ALG/)
+      await at(91 * DAY)
+      await first.maintain()
+      assert.deepEqual(algorithmsOf(first), ['ES256', 'ES256', 'ES256'], 'a rotation for age changes no algorithm')
+      await open('EdDSA')
+      await at(92 * DAY)
+      for (const keys of [last, first]) await keys.maintain()
+      assert.deepEqual([first.current.algorithm, last.current.algorithm], ['EdDSA', 'EdDSA'])
+      assert.deepEqual(await rotations(), ['algorithm', 'age', 'algorithm'])
+    })
+
+    test('a change of the algorithm waits while another key waits for its hour', async () => {
+      const before = await open('ES256')
+      await before.rotate({ dropCurrent: false })
+      const after = await open('EdDSA')
+      assert.deepEqual(algorithmsOf(after), ['ES256', 'ES256', 'ES256'])
+      assert.match(warnings.join(), /waits/)
+      await at(15 * MINUTE)
+      for (const keys of [before, after]) await keys.maintain()
+      await at(30 * MINUTE)
+      for (const keys of [before, after]) await keys.maintain()
+      assert.deepEqual([before.current.algorithm, after.current.algorithm], ['EdDSA', 'EdDSA'])
+      assert.deepEqual(await rotations(), ['command', 'algorithm'])
+    })
+
+    test('a command makes keys of the algorithm that the service signs with, whatever its own setting', async () => {
+      const service = await open('EdDSA')
+      await SigningKeys.forCommand(optionsOf('RS256')).rotate({ dropCurrent: false })
+      await SigningKeys.forCommand(optionsOf('RS256')).rotate({ dropCurrent: true })
+      await service.maintain()
+      assert.deepEqual(algorithmsOf(service), ['EdDSA', 'EdDSA'])
+      assert.deepEqual(await rotations(), ['command'])
     })
 
     test('a sealed key in the place of another does not open [R62]', async () => {
