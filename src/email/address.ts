@@ -44,3 +44,12 @@ export function maskedEmailAddress(address: string): string {
   const at = address.lastIndexOf('@')
   return at < 1 ? '***' : `${address[0]}***${address.slice(at)}`
 }
+
+/** The last two labels of the domain: whoever registered one has any number of subdomains. Some share one, such as `co.uk`. */
+export function organizationalDomain(address: EmailAddress): string {
+  return address
+    .slice(address.lastIndexOf('@') + 1)
+    .split('.')
+    .slice(-2)
+    .join('.')
+}

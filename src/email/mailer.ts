@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
 import type { Logger } from 'pino'
-import { canonicalEmailAddress, type EmailAddress } from './address.ts'
+import { canonicalEmailAddress, type EmailAddress, organizationalDomain } from './address.ts'
 import { DeliveryConcurrency, type DeliveryPlace } from './delivery-concurrency.ts'
 import { isCongestion, MailError, mailErrorOf } from './mail-error.ts'
 import { MailHealth, type MailHealthState } from './mail-health.ts'
@@ -135,7 +135,7 @@ export function openMailer({
     // The library parses even an explicit envelope: what it gets has to be beyond misunderstanding.
     if (canonicalEmailAddress(letter.to) !== letter.to)
       throw new MailError('address_refused', 'the address is not a canonical one')
-    const place = await concurrency.acquire(LONGEST_WAIT).catch(reason => {
+    const place = await concurrency.acquire(LONGEST_WAIT, organizationalDomain(letter.to)).catch(reason => {
       throw told(mailErrorOf(reason), 'smtp_slot')
     })
     try {
@@ -152,7 +152,7 @@ export function openMailer({
       underWay.add(sending)
       return sending
     },
-    concurrency: () => concurrency.limit,
+    concurrency: () => Math.max(concurrency.limit, concurrency.inFlight),
     lastDelivery: () => lastDelivery,
     check: () => health.check(),
     health: () => health.state,

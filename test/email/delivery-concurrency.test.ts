@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { DeliveryConcurrency, type DeliveryPlace } from '../../src/email/delivery-concurrency.ts'
 
 const PATIENCE = 60_000 // milliseconds; nothing here waits for them
+const DOMAIN = 'example.com'
 
 describe('how many emails are on their way at once', () => {
   test('doubles in the time of one email, up to the highest number', async () => {
@@ -26,7 +27,7 @@ describe('how many emails are on their way at once', () => {
   test('does not grow while no email waits for another', async () => {
     const concurrency = new DeliveryConcurrency(50)
     for (let email = 0; email < 100; email++) {
-      const place = await concurrency.acquire(PATIENCE)
+      const place = await concurrency.acquire(PATIENCE, DOMAIN)
       place.accepted()
       place.release()
     }
@@ -48,7 +49,7 @@ describe('how many emails are on their way at once', () => {
       for (const place of places) place.accepted()
     })
     assert.equal(concurrency.limit, 50)
-    const places = await Promise.all(Array.from({ length: 8 }, () => concurrency.acquire(PATIENCE)))
+    const places = await Promise.all(Array.from({ length: 8 }, () => concurrency.acquire(PATIENCE, DOMAIN)))
     places[0]!.congested()
     assert.equal(concurrency.limit, 4)
   })
@@ -63,10 +64,10 @@ describe('how many emails are on their way at once', () => {
 
   test('lets those that wait go in the order in which they came', async () => {
     const concurrency = new DeliveryConcurrency(1)
-    const first = await concurrency.acquire(PATIENCE)
+    const first = await concurrency.acquire(PATIENCE, DOMAIN)
     const order: number[] = []
     const others = [1, 2, 3].map(async each => {
-      const place = await concurrency.acquire(PATIENCE)
+      const place = await concurrency.acquire(PATIENCE, DOMAIN)
       order.push(each)
       place.release()
     })
@@ -75,13 +76,50 @@ describe('how many emails are on their way at once', () => {
     assert.deepEqual(order, [1, 2, 3])
   })
 
+  test('lets those to the domain with the fewest on their way go first', async () => {
+    const concurrency = new DeliveryConcurrency(3)
+    const held = await Promise.all(Array.from({ length: 3 }, () => concurrency.acquire(PATIENCE, 'a.example')))
+    const order: string[] = []
+    const acquiring = ['a.example', 'a.example', 'b.example'].map(async domain => {
+      const place = await concurrency.acquire(PATIENCE, domain)
+      order.push(domain)
+      return place
+    })
+    await new Promise(setImmediate)
+    for (const place of held) place.release()
+    for (const place of await Promise.all(acquiring)) place.release()
+    assert.deepEqual(order, ['b.example', 'a.example', 'a.example'])
+    assert.equal(concurrency.inFlight, 0)
+  })
+
+  test('lets one more go, up to the highest number, while none of those on their way makes room', async () => {
+    const concurrency = new DeliveryConcurrency(7, 1)
+    for (let email = 0; email < 7; email++) await concurrency.acquire(PATIENCE, DOMAIN)
+    assert.deepEqual([concurrency.inFlight, concurrency.limit], [7, 5])
+    await assert.rejects(concurrency.acquire(50, DOMAIN), /7 others are still on their way/)
+  })
+
+  test('takes one more that is accepted for a sign that the server takes as many, and one more that is not for none', async () => {
+    const concurrency = new DeliveryConcurrency(50, 1)
+    for (let email = 0; email < 5; email++) await concurrency.acquire(PATIENCE, DOMAIN)
+    const refused = await concurrency.acquire(PATIENCE, DOMAIN)
+    refused.congested()
+    refused.release()
+    assert.equal(concurrency.limit, 5)
+    await concurrency.acquire(PATIENCE, DOMAIN)
+    const accepted = await concurrency.acquire(PATIENCE, DOMAIN)
+    accepted.accepted()
+    assert.ok(concurrency.limit >= 7)
+    accepted.release()
+  })
+
   test('keeps nobody waiting for ever', async () => {
     const concurrency = new DeliveryConcurrency(1)
-    const first = await concurrency.acquire(PATIENCE)
-    await assert.rejects(concurrency.acquire(1), /1 others are still on their way/)
+    const first = await concurrency.acquire(PATIENCE, DOMAIN)
+    await assert.rejects(concurrency.acquire(1, DOMAIN), /1 others are still on their way/)
     first.release()
     assert.equal(concurrency.inFlight, 0)
-    const waiting = [await concurrency.acquire(PATIENCE), concurrency.acquire(PATIENCE)]
+    const waiting = [await concurrency.acquire(PATIENCE, DOMAIN), concurrency.acquire(PATIENCE, DOMAIN)]
     concurrency.close(new Error('closing'))
     await assert.rejects(async () => waiting[1], /closing/)
   })
@@ -95,7 +133,7 @@ async function sendInRounds(
 ): Promise<void> {
   const emails: DeliveryPlace[] = []
   const acquiring = Array.from({ length: 1_000 }, () =>
-    concurrency.acquire(PATIENCE).then(
+    concurrency.acquire(PATIENCE, DOMAIN).then(
       place => void emails.push(place),
       () => {},
     ),
