@@ -14,8 +14,11 @@ export type MailErrorFacts = {
   enhancedCode?: string
   /** What the server answered to: `CONN` (its greeting), `EHLO`, `STARTTLS`, `AUTH …`, `MAIL FROM`, `RCPT TO`, `DATA`. */
   command?: string
-  /** Whether the server, or those before it, took longer than is waited for. */
-  timedOut?: boolean
+  /**
+   * What took longer than is waited for: to reach the server and be greeted, or to get a place (`connection`); or to hand
+   * over the letter, where the server may have been waiting for the recipient's own (`letter`).
+   */
+  timedOut?: 'connection' | 'letter'
 }
 
 /** A letter that was not handed over. It holds neither the recipient's address, nor credentials, nor the letter's link. */
@@ -25,7 +28,7 @@ export class MailError extends Error implements MailErrorFacts {
   readonly replyCode?: number
   readonly enhancedCode?: string
   readonly command?: string
-  readonly timedOut?: boolean
+  readonly timedOut?: 'connection' | 'letter'
 
   constructor(kind: MailFault, message: string, facts: MailErrorFacts = {}) {
     super(message)
@@ -35,7 +38,14 @@ export class MailError extends Error implements MailErrorFacts {
 }
 
 /** What the SMTP client says of a fault. */
-type ClientFault = { message: string; code?: string; command?: string; response?: string; responseCode?: number }
+type ClientFault = {
+  message: string
+  code?: string
+  timeoutType?: string
+  command?: string
+  response?: string
+  responseCode?: number
+}
 
 const ABOUT_THE_LETTER = ['RCPT TO', 'DATA']
 const TIMEOUT_CODES = ['ETIMEDOUT', 'EABORT'] // of the client, and of the signal by which sending is ended
@@ -47,12 +57,12 @@ const LONGEST_TEXT = 300 // characters of a server's words
  * @param to the recipient, whose address servers like to repeat in their answers; undefined when there was none yet
  */
 export function mailErrorOf(thrown: unknown, to?: string): MailError {
-  const { message, code, command, response, responseCode: replyCode } = thrown as ClientFault
+  const { message, code = '', timeoutType, command, response, responseCode: replyCode } = thrown as ClientFault
   if (!replyCode || !response)
     return new MailError(
       'temporary',
-      `the letter could not be handed over: ${withoutSecrets(message, to)}${code ? ` (${code})` : ''}`,
-      TIMEOUT_CODES.includes(code ?? '') ? { timedOut: true } : {},
+      `the letter could not be handed over: ${withoutSecrets(message, to)}${code && ` (${code})`}`,
+      TIMEOUT_CODES.includes(code) ? { timedOut: to && !isOfSetup(timeoutType) ? 'letter' : 'connection' } : {},
     )
   const [, enhancedCode] = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response) ?? []
   const facts = { replyCode, ...(enhancedCode && { enhancedCode }), ...(command && { command }) }
@@ -65,19 +75,28 @@ export function mailErrorOf(thrown: unknown, to?: string): MailError {
   )
 }
 
-/** Whether the fault is of the server, or of how it is set up here, rather than of one letter or its recipient. */
-export function isFaultOfServer({ kind, command }: MailError): boolean {
-  return kind === 'refused' || (kind === 'temporary' && !(command && ABOUT_THE_LETTER.includes(command)))
+/**
+ * Of silence the client tells only whether it came before the greeting or TLS. After that it counts for the letter's: a
+ * server that answers nobody is found out by a probe.
+ */
+const isOfSetup = (timeoutType = '') => ['CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT'].includes(timeoutType)
+
+/**
+ * Whether the fault may be of one letter or its recipient only. Servers answer RCPT TO and DATA with what the recipient's
+ * own server says (mailbox full, policy), and are silent while they wait for it.
+ */
+export function isAboutLetter({ kind, command = '', timedOut }: MailError): boolean {
+  return kind === 'address_refused' || timedOut === 'letter' || ABOUT_THE_LETTER.includes(command)
 }
 
 const OVERLOADED = [421, 451, 452] // RFC 5321 section 4.2.3: not available, local error, insufficient storage
 
 /**
  * Whether the server, or the way to it, may take fewer emails at once than it got: it says that it cannot now, refuses
- * the connection, drops it or is silent. RFC 3463 has 4.1.x and 4.2.x for what is about one recipient.
+ * the connection, drops it or does not greet. RFC 3463 has 4.1.x and 4.2.x for what is about one recipient.
  */
-export function isCongestion({ kind, replyCode, enhancedCode = '', command }: MailError): boolean {
-  if (replyCode === undefined) return kind === 'temporary'
+export function isCongestion({ kind, replyCode, enhancedCode = '', command, timedOut }: MailError): boolean {
+  if (replyCode === undefined) return kind === 'temporary' && timedOut !== 'letter'
   return command === 'CONN' || (OVERLOADED.includes(replyCode) && !/^4\.[12]\./.test(enhancedCode))
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { isFaultOfServer, MailError } from './mail-error.ts'
+import { type EmailAddress, organizationalDomain } from './address.ts'
+import { isAboutLetter, MailError } from './mail-error.ts'
 
 /** `degraded`: letters wait, and an operator should look; `unknown`: nothing was heard of the mail server yet. */
 export type MailHealthState = 'ok' | 'degraded' | 'unknown'
@@ -7,11 +8,15 @@ export type MailHealthState = 'ok' | 'degraded' | 'unknown'
 const FIRST_PAUSE = 1_000 // milliseconds
 const LONGEST_PAUSE = 30_000 // milliseconds
 const FRESH_FOR = 10_000 // milliseconds
+// Letters that were refused with none accepted between: more than one stranger's mailboxes, fewer than an outage's.
+const REFUSED_DOMAINS = 3
+const REFUSED_RECIPIENTS = 10 // where all are of one organization
 
 /**
  * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
  *
- * A server that refuses letters but can be talked to stays degraded until it takes one.
+ * A server that refuses letters but can be talked to stays degraded until it takes one. What it says of one letter or its
+ * recipient counts only once it has said so of several: otherwise whoever owns a full mailbox could stop all held letters.
  */
 export class MailHealth {
   state: MailHealthState = 'unknown'
@@ -22,6 +27,7 @@ export class MailHealth {
   readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
+  readonly #refusedRecipients = new Set<EmailAddress>() // since a letter was accepted
   #metAt = Number.NEGATIVE_INFINITY // by #now; of a probe its begin, as the server may have gone away meanwhile
   #deliveredAt = Number.NEGATIVE_INFINITY // by #now
   #pause = FIRST_PAUSE
@@ -47,12 +53,14 @@ export class MailHealth {
   /** Takes note of a letter that the server took. */
   delivered(): void {
     this.#deliveredAt = this.#now()
+    this.#refusedRecipients.clear()
     this.#met(this.#deliveredAt)
   }
 
-  /** Takes note of a letter that it did not take, or of a probe that failed. */
-  failed(error: MailError): void {
-    if (!isFaultOfServer(error)) return
+  /** Takes note of a letter that it did not take, or of a probe, which is to nobody, that failed. */
+  failed(error: MailError, to?: EmailAddress): void {
+    if (error.timedOut) this.#askLater()
+    if (isAboutLetter(error) && !this.#concernsEverybody(error, to)) return
     this.lastError = error
     this.#change('degraded')
     if (isMendedByProbe(error)) this.#askLater()
@@ -75,6 +83,16 @@ export class MailHealth {
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
+  }
+
+  /** A greylisted letter (`temporary`) says nothing, and neither does an address that does not exist. */
+  #concernsEverybody({ kind, timedOut }: MailError, to: EmailAddress | undefined): boolean {
+    const recipients = this.#refusedRecipients
+    const isHint = kind === 'refused' || timedOut !== undefined
+    if (!to || !isHint) return false
+    if (recipients.size < REFUSED_RECIPIENTS) recipients.add(to)
+    const domains = new Set([...recipients].map(organizationalDomain))
+    return domains.size >= REFUSED_DOMAINS || recipients.size >= REFUSED_RECIPIENTS
   }
 
   #met(at: number): void {
@@ -131,6 +149,6 @@ export class MailHealth {
 }
 
 /** A probe goes as far as the sign-in; whether the server takes letters again after refusing one, only a letter shows. */
-function isMendedByProbe({ kind, command = '' }: MailError): boolean {
-  return kind !== 'refused' || !['MAIL FROM', 'RCPT TO', 'DATA'].includes(command)
+function isMendedByProbe(error: MailError): boolean {
+  return !isAboutLetter(error) && !(error.kind === 'refused' && error.command === 'MAIL FROM')
 }

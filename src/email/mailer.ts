@@ -123,7 +123,7 @@ export function openMailer({
     } catch (thrown) {
       const error = told(mailErrorOf(thrown, to), 'smtp')
       if (isCongestion(error)) place.congested()
-      health.failed(error)
+      health.failed(error, to)
       throw error
     }
     lastDelivery = performance.now() - began

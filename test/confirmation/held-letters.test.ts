@@ -79,6 +79,22 @@ for (const kind of DATABASES)
       assert.equal(attemptsAt(sink), AN_HOUR + 1)
     })
 
+    for (const reply of ['552 5.2.2 mailbox full', '550 5.7.1 no'] as const)
+      test(`is sent though another mailbox is refused by ${reply}, whose letters are all queued`, async () => {
+        const [email, refused] = [newAddress(), newAddress('full')]
+        await using sink = await openSmtpSink({
+          replies: { RCPT: line => (line.includes(refused) ? reply : undefined) },
+        })
+        await using service = await serviceBehind(sink)
+        for (let count = 0; count < AN_HOUR; count++) await signUp(service, { email })
+        while (sink.letters.length < AN_HOUR) await pause(20)
+        const others = await signUpOften(service, refused)
+        while (attemptsAt(sink) < 3 * AN_HOUR) await pause(20)
+        await untilAll(service, [await signUp(service, { email })], 'sent')
+        assert.equal(sink.letters.length, AN_HOUR)
+        assert.deepEqual(new Set(await statesOf(service, others)), new Set(['queued']))
+      })
+
     test('is queued like any other while the mail server is away', async () => {
       const sink = await openSmtpSink()
       await using service = await serviceBehind(sink)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pino } from 'pino'
-import { MailError } from '../../src/email/mail-error.ts'
+import type { EmailAddress } from '../../src/email/address.ts'
+import { MailError, mailErrorOf } from '../../src/email/mail-error.ts'
 import { MailHealth } from '../../src/email/mail-health.ts'
 
 /** The health of a server that is reachable or not, on a clock that is set. */
@@ -69,4 +70,53 @@ describe('checking that the mail server takes letters', () => {
     await assert.rejects(second, MailError)
     assert.equal(server.asked, 2)
   })
+})
+
+describe('what the mail server says of one letter', () => {
+  const answers = {
+    'a full mailbox': '552 5.2.2 mailbox full',
+    'a policy': '550 5.7.1 denied',
+    silence: undefined,
+  }
+  const errorOf = (response: string | undefined, to: string) =>
+    response
+      ? mailErrorOf({ message: response, response, responseCode: Number(response.slice(0, 3)), command: 'RCPT TO' }, to)
+      : mailErrorOf({ message: 'Timeout', code: 'ETIMEDOUT', timeoutType: 'SOCKET_TIMEOUT', command: 'CONN' }, to)
+
+  for (const [what, response] of Object.entries(answers)) {
+    const refuse = (health: MailHealth, ...recipients: string[]) => {
+      for (const to of recipients) health.failed(errorOf(response, to), to as EmailAddress)
+    }
+
+    test(`(${what}) says nothing of the server, however often, nor with an acceptance between`, async () => {
+      using world = healthOf()
+      await world.health.check()
+      for (let time = 0; time < 20; time++) refuse(world.health, 'ann@a.example', 'ann@mail.a.example', 'bob@b.example')
+      assert.equal(world.health.state, 'ok')
+      world.health.delivered()
+      refuse(world.health, 'cat@c.example')
+      assert.equal(world.health.state, 'ok')
+      await world.health.check()
+    })
+
+    test(`(${what}) is the server's fault when letters to three organizations met it, until one is taken`, async () => {
+      using world = healthOf()
+      await world.health.check()
+      refuse(world.health, 'ann@a.example', 'bob@b.example', 'cat@c.example')
+      assert.equal(world.health.state, 'degraded')
+      await assert.rejects(world.health.check(), MailError)
+      world.health.delivered()
+      assert.equal(world.health.state, 'ok')
+    })
+
+    test(`(${what}) is the server's fault when letters to ten recipients of one organization met it`, async () => {
+      using world = healthOf()
+      await world.health.check()
+      const recipients = Array.from({ length: 10 }, (_, n) => `user-${n}@a.example`)
+      refuse(world.health, ...recipients.slice(1))
+      assert.equal(world.health.state, 'ok')
+      refuse(world.health, ...recipients)
+      assert.equal(world.health.state, 'degraded')
+    })
+  }
 })

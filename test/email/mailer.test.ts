@@ -124,12 +124,13 @@ describe('a refusal', () => {
     { verb: 'RCPT', reply: '551 no', kind: 'address_refused', health: 'ok' },
     { verb: 'RCPT', reply: '553 no', kind: 'address_refused', health: 'ok' },
     { verb: 'letter', reply: '550 5.1.1 no such user', kind: 'address_refused', health: 'ok' },
-    { verb: 'RCPT', reply: '550 5.7.1 relaying denied', kind: 'refused', health: 'degraded' },
-    { verb: 'RCPT', reply: '550 5.1.8 sender domain unknown', kind: 'refused', health: 'degraded' },
-    { verb: 'RCPT', reply: '552 5.2.2 mailbox full', kind: 'refused', health: 'degraded' },
-    { verb: 'RCPT', reply: '554 no', kind: 'refused', health: 'degraded' },
-    { verb: 'letter', reply: '550 spam', kind: 'refused', health: 'degraded' },
-    { verb: 'letter', reply: '554 5.6.0 spam', kind: 'refused', health: 'degraded' },
+    // The answer may be the recipient's own server's; whether it is for everybody, further recipients tell.
+    { verb: 'RCPT', reply: '550 5.7.1 relaying denied', kind: 'refused', health: 'ok' },
+    { verb: 'RCPT', reply: '550 5.1.8 sender domain unknown', kind: 'refused', health: 'ok' },
+    { verb: 'RCPT', reply: '552 5.2.2 mailbox full', kind: 'refused', health: 'ok' },
+    { verb: 'RCPT', reply: '554 no', kind: 'refused', health: 'ok' },
+    { verb: 'letter', reply: '550 spam', kind: 'refused', health: 'ok' },
+    { verb: 'letter', reply: '554 5.6.0 spam', kind: 'refused', health: 'ok' },
     { verb: 'MAIL', reply: '550 5.1.0 you may not send', kind: 'refused', health: 'degraded' },
     { verb: 'MAIL', reply: '550 no', kind: 'refused', health: 'degraded' },
     { verb: 'MAIL', reply: '451 4.3.0 later', kind: 'temporary', health: 'degraded' },
@@ -220,6 +221,19 @@ describe('the health of the mail server', () => {
     await pause(1_500) // a probe after a second would have gone well
     assert.equal(mailer.health(), 'degraded')
     delete sink.replies.MAIL
+    await mailer.send(letter())
+    assert.equal(mailer.health(), 'ok')
+  })
+
+  test('is degraded by a relay that refuses everybody, and comes back with the first letter that it takes', async () => {
+    await using sink = await openSmtpSink({ replies: { RCPT: '550 5.7.1 relaying denied' } })
+    await using mailer = mailerFor(sink)
+    await until(() => mailer.health() === 'ok')
+    for (const domain of ['a.example', 'b.example', 'c.example'])
+      await failureOf(mailer.send(letter({ to: `ann@${domain}` as EmailAddress })))
+    assert.equal(mailer.health(), 'degraded')
+    assert.match(String(mailer.lastError()?.message), /relaying denied/)
+    delete sink.replies.RCPT
     await mailer.send(letter())
     assert.equal(mailer.health(), 'ok')
   })

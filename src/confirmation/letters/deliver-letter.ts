@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type AddressedAccount, findAddressedAccounts, findNewestAccount } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
-import { isFaultOfServer, MailError } from '../../email/mail-error.ts'
+import { isAboutLetter, MailError } from '../../email/mail-error.ts'
 import type { Mailer } from '../../email/mailer.ts'
 import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import type { Logger } from '../../log.ts'
@@ -153,6 +153,6 @@ async function fail(needs: DeliverLetterNeeds, letter: Letter, error: MailError,
     return recordFailure(needs.database, letter.id, { reason: 'given_up', failure: error.message })
   }
   needs.letters.inc({ outcome: 'retried' })
-  if (!isFaultOfServer(error)) await recordDeferral(needs.database, letter.id)
+  if (isAboutLetter(error)) await recordDeferral(needs.database, letter.id)
   throw error
 }
