@@ -11,7 +11,7 @@ import type { KeyRing } from './secrets/key-ring.ts'
 import { OtherKeys } from './secrets/other-keys.ts'
 import { countPeppersSealedWith } from './secrets/pepper-store.ts'
 import { resealPeppers } from './secrets/peppers.ts'
-import { checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import { bindSecretKeys, checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { RELIED_ON } from './storage/bounded-client.ts'
@@ -37,6 +37,8 @@ export type Storage = AsyncDisposable & {
   secretKeys: KeyRing
   /** What needs a secret key, so that it cannot be left out. */
   secretKeyUses: readonly SecretKeyUse[]
+  /** What a command does before it seals something. @throws OperatorError */
+  bindSecretKeys(): Promise<void>
   /** The secret keys of other processes that this one lacks. */
   otherKeys: OtherKeys
   /** Names of the migrations that were run. */
@@ -93,14 +95,15 @@ export async function openStorage(
   const { backgroundDatabase } = databases
   const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
   const keys = config.secretKey ?? (await secretKeyInDirectory(config.dataDirectory, isNew))
-  const isShared = config.databaseUrl !== undefined
-  await checkSecretKeys(backgroundDatabase, { keys, uses: SECRET_KEY_USES, isShared })
+  const keyCheck = { keys, uses: SECRET_KEY_USES, isShared: config.databaseUrl !== undefined }
+  await checkSecretKeys(backgroundDatabase, keyCheck)
   const otherKeys = new OtherKeys(keys.ids, () => idsOfMadeKeys(databases.database))
   const parts = opened.move()
   return {
     ...databases,
     secretKeys: keys.beside(otherKeys),
     secretKeyUses: SECRET_KEY_USES,
+    bindSecretKeys: () => bindSecretKeys(backgroundDatabase, keyCheck),
     otherKeys,
     migrations,
     failed: failure.promise,

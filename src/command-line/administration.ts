@@ -77,13 +77,14 @@ function hasSocketPath(dataDirectory: string): boolean {
 
 const depsOf = (
   { signingAlgorithm, accessTokenTtl }: Config,
-  { backgroundDatabase: database, secretKeys, secretKeyUses }: Storage,
+  { backgroundDatabase: database, secretKeys, secretKeyUses, bindSecretKeys }: Storage,
 ): AdminDeps => ({
   database,
   secretKeys,
   secretKeyUses,
   async signingKeys() {
     const { SigningKeys } = await import('../tokens/signing-keys.ts')
+    await bindSecretKeys()
     const sealing = secretKeys.sealing
     return SigningKeys.forCommand({ database, sealing, algorithm: signingAlgorithm, accessTokenTtl })
   },

@@ -45,10 +45,20 @@ export type SecretKeyCheck = {
  * @throws OperatorError
  */
 export async function checkSecretKeys(database: Database, check: SecretKeyCheck): Promise<void> {
+  await refuseUnfit(database, check)
+}
+
+/**
+ * What a command does before it seals something: it checks the secret keys again, and an empty database is theirs from then on.
+ * One that seals nothing leaves it unbound: `migrate` may be run with a key that is thrown away.
+ *
+ * @throws OperatorError as {@link checkSecretKeys} does
+ */
+export async function bindSecretKeys(database: Database, check: SecretKeyCheck): Promise<void> {
   await inTransaction(database, async transaction => {
     await lockSecretKeys(transaction)
     const known = await refuseUnfit(transaction, check)
-    if (known.length === 0) await noteSecretKeys(transaction, check.keys) // the database is theirs from now on
+    if (known.length === 0) await noteSecretKeys(transaction, check.keys)
   })
 }
 
@@ -88,11 +98,8 @@ async function noteSecretKeys(transaction: DatabaseTransaction, keys: KeyRing): 
 }
 
 /** @returns what the database knows, when these keys fit it */
-async function refuseUnfit(
-  transaction: DatabaseTransaction,
-  { keys, uses, isShared }: SecretKeyCheck,
-): Promise<KnownSecretKey[]> {
-  const known = await knownSecretKeys(transaction)
+async function refuseUnfit(db: Queryable, { keys, uses, isShared }: SecretKeyCheck): Promise<KnownSecretKey[]> {
+  const known = await knownSecretKeys(db)
   for (const key of known)
     if (keys.ids.includes(key.id)) {
       refuseAnotherKey(keys, key)
@@ -102,7 +109,7 @@ async function refuseUnfit(
   for (const key of known)
     if (!keys.ids.includes(key.id)) {
       if (isShared) refuseWhileMaking(keys, key)
-      await refuseWhileNeeded(transaction, keys, key, uses)
+      await refuseWhileNeeded(db, keys, key, uses)
     }
   return known
 }
@@ -159,7 +166,7 @@ function refuseWhileMaking(keys: KeyRing, key: KnownSecretKey): void {
 }
 
 async function refuseWhileNeeded(
-  transaction: DatabaseTransaction,
+  db: Queryable,
   keys: KeyRing,
   key: KnownSecretKey,
   uses: readonly SecretKeyUse[],
@@ -168,7 +175,7 @@ async function refuseWhileNeeded(
   const needs: string[] = []
   for (const { what, count, endsWithKey } of uses) {
     if (endsWithKey && isRetired) continue
-    const number = await count(transaction, id)
+    const number = await count(db, id)
     if (number > 0) needs.push(`${number} ${what}`)
   }
   if (needs.length === 0) return

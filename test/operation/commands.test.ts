@@ -88,6 +88,27 @@ describe('the command line', () => {
     assert.equal(outputs.filter(output => output.includes('0001_initial')).length, 1)
   })
 
+  test('a command binds an empty database to its secret key only when it seals with it', async () => {
+    await using database = await createTestDatabase()
+    const keyed = (id: string, content: string) => ({
+      AUTH_DATABASE_URL: database.url,
+      AUTH_SECRET_KEY: `${id}:${Buffer.alloc(32, content).toString('base64')}`,
+      AUTH_MAILBOX: 'on',
+    })
+    const refused = async (env: Record<string, string>, ...args: string[]) => {
+      await using command = new ServiceProcess(env, args)
+      return (await command.ended()).stderr
+    }
+    await run(keyed('k1', 'throwaway'), 'migrate')
+    await run(keyed('k1', 'throwaway'), 'keys', 'list')
+    await run(keyed('k2', 'real'), 'keys', 'rotate')
+    assert.match(await refused(keyed('k2', 'another'), 'keys', 'rotate'), /another key of the same id/)
+    assert.match(await refused(keyed('k1', 'throwaway'), 'keys', 'rotate'), /"k1", which this database has never seen/)
+    await using directory = await emptyDirectory()
+    await using service = new ServiceProcess({ ...keyed('k2', 'real'), AUTH_DATA_DIR: directory.path })
+    await service.started()
+  })
+
   test('keys list changes nothing, keys rotate lets the next key sign, and a running service goes on, whatever algorithm the shell is set to', async () => {
     await using service = await startTestService('PostgreSQL')
     const env = { AUTH_DATABASE_URL: service.databaseUrl!, AUTH_SECRET_KEY: SECRET_KEY, AUTH_SIGNING_ALG: 'EdDSA' }

@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
 import { openStorage } from '../../src/open-storage.ts'
+import { noteMakingKey } from '../../src/secrets/secret-key-check.ts'
 import { type Service, startService } from '../../src/service.ts'
 import { createTestDatabase, type DatabaseKind } from './database.ts'
 import { migrationsHash } from './migrations-hash.ts'
@@ -75,6 +76,7 @@ async function embeddedTemplate(): Promise<string> {
   const draft = mkdtempSync(`${template}-`)
   const config = readConfig({ AUTH_DATA_DIR: draft })
   const storage = await openStorage(config, pino({ level: 'silent' }))
+  await noteMakingKey(storage.backgroundDatabase, storage.secretKeys)
   await storage[Symbol.asyncDispose]()
   try {
     renameSync(draft, template)
