@@ -125,8 +125,9 @@ function readSettings(read: Read) {
 }
 
 /** Whether only this machine can reach the service, by where it listens and by what it calls itself. */
-function isLocalOnly({ listen, publicUrl }: Pick<Config, 'listen' | 'publicUrl'>): boolean {
-  return isLoopback(listen.host) && (publicUrl === undefined || isLoopback(new URL(publicUrl).hostname))
+function isLocalOnly({ listen, publicUrl, trustedProxies }: Config): boolean {
+  const isOwnOrigin = publicUrl === undefined || isLoopback(new URL(publicUrl).hostname)
+  return isLoopback(listen.host) && isOwnOrigin && trustedProxies.length === 0
 }
 
 /** Whether letters go to the embedded mailbox, in a process that sends any. */
@@ -178,7 +179,7 @@ function contradictionsOf(config: Config): Contradiction[] {
     })
   if (usesMailbox(config) && !isLocalOnly(config) && !config.mailboxForced)
     contradictions.push({
-      names: ['AUTH_SMTP_URL', 'AUTH_HOST', 'AUTH_PUBLIC_URL', 'AUTH_MAILBOX', 'AUTH_MODULES'],
+      names: ['AUTH_SMTP_URL', 'AUTH_HOST', 'AUTH_PUBLIC_URL', 'AUTH_TRUST_PROXY', 'AUTH_MAILBOX', 'AUTH_MODULES'],
       found: 'nothing, and others than this machine can reach the service',
       problem: new SettingFault(
         'a mail server, since the embedded mailbox shows every letter to whoever asks',

@@ -22,6 +22,7 @@ import { type Areas, openAreas } from './open-areas.ts'
 import { MESSAGE_KINDS, openStorage, type Storage } from './open-storage.ts'
 import { healthRoutes } from './operation/health.ts'
 import { mailState } from './operation/mail-state.ts'
+import { Readiness } from './operation/readiness.ts'
 import { unlistenable } from './operator-error.ts'
 import { pageRoutes } from './pages/routes.ts'
 import type { HashingLanes } from './passwords/hashing-lanes.ts'
@@ -118,6 +119,20 @@ export async function startService(
       onMissedDeadline,
     }),
   )
+  const readiness = new Readiness({
+    checks: {
+      database: () => probeWrite(storage.database),
+      queue: () => queue.check(),
+      keys: async () => {
+        await storage.otherKeys.check()
+        areas.accessTokens.ensureSigning()
+        void areas.peppers.current
+      },
+    },
+    onMissedDeadline,
+    reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
+    mail: mail && mailState(mail.mailer.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
+  })
   if (!config.databaseUrl) await openControlSocket(config, storage, areas, { logger, onMissedDeadline }, opened)
   if (config.metricsListen !== 'off')
     (await import('./watch-backlog.ts')).watchBacklog(metrics, storage.backgroundDatabase)
@@ -127,11 +142,12 @@ export async function startService(
       : await (await import('./operation/metrics-listener.ts')).listenForMetrics(metrics.registry, {
           ...config.metricsListen,
           names: config.metricsHosts,
+          readiness,
           logger,
         })
   if (metricsListener) opened.use(metricsListener)
 
-  const server = await buildServer({ config, storage, queue, mail, areas, metrics, logger, publicUrl, now })
+  const server = await buildServer({ config, storage, mail, areas, metrics, readiness, logger, publicUrl, now })
   opened.defer(() => server.close())
   server.server.once('listening', () => {
     port = (server.server.address() as AddressInfo).port
@@ -211,15 +227,15 @@ async function openEmbeddedMailbox({ dataDirectory }: Config, logger: Logger): P
 async function buildServer(needs: {
   config: Config
   storage: Storage
-  queue: Queue
   mail: Mail | undefined
   areas: Areas
   metrics: Metrics
+  readiness: Readiness
   logger: Logger
   publicUrl: () => string
   now: () => number
 }): Promise<HttpServer> {
-  const { config, storage, queue, mail, areas, metrics, logger, publicUrl, now } = needs
+  const { config, mail, areas, metrics, readiness, logger, publicUrl, now } = needs
   const problems = { ...ACCOUNT_PROBLEMS, ...CONFIRMATION_PROBLEMS, ...LIMIT_PROBLEMS }
   const heldRefusals = new HeldRefusals()
   const server = createHttpServer({
@@ -260,20 +276,7 @@ async function buildServer(needs: {
       now,
     }),
   )
-  healthRoutes(server, {
-    checks: {
-      database: () => probeWrite(storage.database),
-      queue: () => queue.check(),
-      keys: async () => {
-        await storage.otherKeys.check()
-        areas.accessTokens.ensureSigning()
-        void areas.peppers.current
-      },
-    },
-    onMissedDeadline: metrics.onMissedDeadline,
-    reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
-    mail: mail && mailState(mail.mailer.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
-  })
+  healthRoutes(server, readiness)
   openapiRoute(server)
   referenceRoutes(server)
   return server

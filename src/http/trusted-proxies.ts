@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { BlockList, isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, onceAMinute } from '../log.ts'
-import { isLoopback } from '../settings.ts'
 import { parseIp, remembering } from './ip-address.ts'
 
 /** Headers by which a proxy says for whom it sends a request (RFC 7239 and what came before it). */
@@ -50,22 +49,11 @@ export function isForwarded(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Whether a request came without a proxy between. A proxy is known by its forwarding headers, or by HTTP/1.0, which nginx
- * speaks without being told.
+ * Whether nothing about a request tells of a proxy: no forwarding header, and not HTTP/1.0, which nginx before 1.29.7 speaks
+ * without being told. A proxy that tells nothing looks direct.
  */
 export const isDirect = ({ headers, httpVersion }: Pick<IncomingMessage, 'headers' | 'httpVersion'>): boolean =>
   !isForwarded(headers) && httpVersion !== '1.0'
-
-/**
- * Whether a request came from this machine itself, without a proxy between, and by an address of this machine: a page that
- * a browser here has open could otherwise read the response by a name of its own that it points here (DNS rebinding).
- */
-export function isFromThisMachine(request: IncomingMessage): boolean {
-  const peer = parseIp(request.socket.remoteAddress ?? '')
-  const isLocal = peer !== undefined && isLoopback(peer)
-  const host = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[|\]$/g, '') ?? ''
-  return isLocal && isDirect(request) && (isIP(host) !== 0 || isLoopback(host))
-}
 
 /**
  * Lets Fastify's `request.ip` be an IP address whatever the headers say: Fastify takes each entry of `x-forwarded-for`

@@ -1,29 +1,8 @@
 import { Type } from 'typebox'
 import type { HttpServer } from '../http/server.ts'
-import { isFromThisMachine } from '../http/trusted-proxies.ts'
-import { type Checked, Dependency } from './readiness.ts'
-
-export type HealthNeeds = {
-  /** Each throws when the part cannot be reached or does not accept writes, or when a key is missing. */
-  checks: Record<'database' | 'queue' | 'keys', () => Promise<void>>
-  /** Is told of a check that took too long. */
-  onMissedDeadline(what: 'readiness_check'): void
-  /** What the one who runs the service is told of what the check of the keys threw, if anything. */
-  reasonOf(error: unknown): string | undefined
-  /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
-  mail: (() => Promise<'ok' | 'degraded' | 'unknown'>) | undefined
-}
-
-const TO_THIS_MACHINE = 'Shown to direct requests of the machine that the service runs on'
+import type { Readiness } from './readiness.ts'
 
 const State = Type.Enum(['ok', 'failed'])
-const CheckedDependency = Type.Object({
-  state: State,
-  checked_seconds_ago: Type.Number({ description: 'A good result is shared by the probes of a second' }),
-  ok_seconds_ago: Type.Optional(
-    Type.Number({ description: 'Since it was last found to be good; absent if it never was' }),
-  ),
-})
 const ReadyAnswer = Type.Object(
   {
     status: State,
@@ -32,34 +11,17 @@ const ReadyAnswer = Type.Object(
     keys: Type.Enum(['ok', 'failed'], {
       description: 'failed: a secret key is missing that another process makes with, or nothing can be signed',
     }),
-    reason: Type.Optional(Type.String({ description: `Why the keys have failed. ${TO_THIS_MACHINE}` })),
-    mail: Type.Optional(
-      Type.Enum(['ok', 'degraded', 'unknown'], {
-        description: `degraded: emails wait, for the mail server is in trouble or takes too few; everything else goes on. ${TO_THIS_MACHINE}`,
-      }),
-    ),
-    dependencies: Type.Optional(
-      Type.Object(
-        { database: CheckedDependency, queue: CheckedDependency, keys: CheckedDependency },
-        { description: `How old each result is. ${TO_THIS_MACHINE}` },
-      ),
-    ),
   },
-  { description: 'How each part is' },
+  { description: 'How each part is. The port of the metrics tells more at the same path' },
 )
 
 /**
  * `/livez`: the process answers. `/readyz`: it can do its work.
  *
- * `/readyz` is on the public port, since load balancers need its status. It tells strangers no more than what makes up that
- * status: how emails fare would tell who has an account, since while the mail server is down an email that is asked for by
- * address fails only where there is one.
+ * `/readyz` is on the public port, since load balancers need its status, and tells no more than what makes up that status.
+ * Who asks cannot be known: a reverse proxy on this machine may send a stranger's request as its own.
  */
-export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, reasonOf, mail }: HealthNeeds): void {
-  const database = new Dependency(checks.database, onMissedDeadline)
-  const queue = new Dependency(checks.queue, onMissedDeadline)
-  const keys = new Dependency(checks.keys, onMissedDeadline)
-
+export function healthRoutes(server: HttpServer, readiness: Readiness): void {
   server.get(
     '/livez',
     {
@@ -83,31 +45,9 @@ export function healthRoutes(server: HttpServer, { checks, onMissedDeadline, rea
         response: { 200: ReadyAnswer, 503: ReadyAnswer },
       },
     },
-    async (request, reply) => {
-      const isLocal = isFromThisMachine(request.raw)
-      const mailAsShown = isLocal ? mail?.() : undefined
-      const [mailState, ...checked] = await Promise.all([mailAsShown, database.state(), queue.state(), keys.state()])
-      const [ofDatabase, ofQueue, ofKeys] = checked
-      const reason = reasonOf(ofKeys.error)
-      const status: 'ok' | 'failed' = checked.every(({ state }) => state === 'ok') ? 'ok' : 'failed'
-      return reply.code(status === 'ok' ? 200 : 503).send({
-        status,
-        database: ofDatabase.state,
-        queue: ofQueue.state,
-        keys: ofKeys.state,
-        ...(mailState && { mail: mailState }),
-        ...(isLocal && {
-          ...(reason !== undefined && { reason }),
-          dependencies: { database: describe(ofDatabase), queue: describe(ofQueue), keys: describe(ofKeys) },
-        }),
-      })
+    async (_request, reply) => {
+      const status = await readiness.status()
+      return reply.code(status.status === 'ok' ? 200 : 503).send(status)
     },
   )
-}
-
-/** What a response tells of a check, with ages in seconds. */
-function describe({ state, checkedAt, okAt }: Checked) {
-  const now = performance.now()
-  const age = (at: number) => Math.max(0, Math.round((now - at) / 100) / 10)
-  return { state, checked_seconds_ago: age(checkedAt), ...(okAt !== undefined && { ok_seconds_ago: age(okAt) }) }
 }

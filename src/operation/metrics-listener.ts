@@ -5,6 +5,9 @@ import type { Registry } from 'prom-client'
 import { type Logger, onceAMinute } from '../log.ts'
 import { unlistenable } from '../operator-error.ts'
 import { isLoopback } from '../settings.ts'
+import type { Readiness } from './readiness.ts'
+
+type Page = { status: number; type: string; text: string }
 
 const TRY_AGAIN_AFTER = 10_000 // milliseconds
 
@@ -13,11 +16,12 @@ export type MetricsListenerOptions = {
   port: number
   /** Names that it answers to, besides IP addresses, those of loopback and `host`. */
   names: readonly string[]
+  readiness: Pick<Readiness, 'report'>
   logger: Pick<Logger, 'info' | 'warn'>
 }
 
 /**
- * Serves the metrics on a port of their own. Where another process has the port, as the one before has it during a
+ * Serves the metrics on a port of their own, and at `/readyz` all that is known of how the parts of the service are. Where another process has the port, as the one before has it during a
  * rolling restart, it says so and tries again until it gets it: nobody signs in by metrics.
  *
  * It answers to known hosts only: a page that a browser on this network has open could otherwise read the metrics by a
@@ -27,7 +31,7 @@ export type MetricsListenerOptions = {
  */
 export async function listenForMetrics(
   registry: Registry,
-  { host, port, names, logger }: MetricsListenerOptions,
+  { host, port, names, readiness, logger }: MetricsListenerOptions,
 ): Promise<AsyncDisposable & { readonly url: string | undefined }> {
   const known = new Set([host, ...names].map(name => name.toLowerCase()))
   const warnOfHost = onceAMinute((name: string) =>
@@ -36,15 +40,23 @@ export async function listenForMetrics(
       'metrics were asked for by an unknown host and refused; AUTH_METRICS_HOSTS names further ones',
     ),
   )
+  const pages: Record<string, () => Promise<Page>> = {
+    '/metrics': async () => ({ status: 200, type: registry.contentType, text: await registry.metrics() }),
+    '/readyz': async () => {
+      const report = await readiness.report()
+      return { status: report.status === 'ok' ? 200 : 503, type: 'application/json', text: JSON.stringify(report) }
+    },
+  }
   const server = createServer((request, response) => {
+    const page = request.method === 'GET' && Object.hasOwn(pages, request.url!) ? pages[request.url!] : undefined
     const name = URL.parse(`http://${request.headers.host ?? ''}`)?.hostname.replace(/^\[|\]$/g, '') ?? ''
     if (isIP(name) === 0 && !isLoopback(name) && !known.has(name)) {
       warnOfHost(name)
       response.writeHead(421, { 'content-type': 'text/plain' }).end('This host is not one of AUTH_METRICS_HOSTS.\n')
-    } else if (request.url !== '/metrics' || request.method !== 'GET') response.writeHead(404).end()
+    } else if (!page) response.writeHead(404).end()
     else
-      registry.metrics().then(
-        text => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      page().then(
+        ({ status, type, text }) => response.writeHead(status, { 'content-type': type }).end(text),
         () => response.writeHead(500).end(),
       )
   })

@@ -57,3 +57,84 @@ export class Dependency {
     return this.#last
   }
 }
+
+export type ReadinessNeeds = {
+  /** Each throws when the part cannot be reached or does not accept writes, or when a key is missing. */
+  checks: Record<Part, () => Promise<void>>
+  /** Is told of a check that took too long. */
+  onMissedDeadline(what: 'readiness_check'): void
+  /** What the one who runs the service is told of what the check of the keys threw, if anything. */
+  reasonOf(error: unknown): string | undefined
+  /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
+  mail: (() => Promise<MailState>) | undefined
+}
+
+const PARTS = ['database', 'queue', 'keys'] as const
+type Part = (typeof PARTS)[number]
+type MailState = 'ok' | 'degraded' | 'unknown'
+
+/** What load balancers ask for, and anybody may know. */
+export type ReadinessStatus = { status: 'ok' | 'failed' } & Record<Part, 'ok' | 'failed'>
+
+/** What an operator asks for. */
+export type ReadinessReport = ReadinessStatus & {
+  /** Why the keys have failed. */
+  reason?: string
+  /** `degraded`: emails wait, for the mail server is in trouble or takes too few; everything else goes on. */
+  mail?: MailState
+  /** How old each result is; `ok_seconds_ago` is absent for what was never found to be good. */
+  dependencies: Record<Part, { state: 'ok' | 'failed'; checked_seconds_ago: number; ok_seconds_ago?: number }>
+}
+
+/** Whether this process can do its work. */
+export class Readiness {
+  readonly #needs: ReadinessNeeds
+  readonly #parts: Record<Part, Dependency>
+
+  constructor(needs: ReadinessNeeds) {
+    this.#needs = needs
+    const { checks, onMissedDeadline } = needs
+    this.#parts = byPart(part => new Dependency(checks[part], onMissedDeadline))
+  }
+
+  async status(): Promise<ReadinessStatus> {
+    return statusOf(await this.#check())
+  }
+
+  /**
+   * Never for strangers: how emails fare would tell who has an account, since while the mail server is down an email that is
+   * asked for by address fails only where there is one.
+   */
+  async report(): Promise<ReadinessReport> {
+    const [checked, mail] = await Promise.all([this.#check(), this.#needs.mail?.()])
+    const reason = this.#needs.reasonOf(checked.keys.error)
+    return {
+      ...statusOf(checked),
+      ...(reason !== undefined && { reason }),
+      ...(mail && { mail }),
+      dependencies: byPart(part => describe(checked[part])),
+    }
+  }
+
+  async #check(): Promise<Record<Part, Checked>> {
+    const checked = await Promise.all(PARTS.map(part => this.#parts[part].state()))
+    return byPart(part => checked[PARTS.indexOf(part)]!)
+  }
+}
+
+const byPart = <Value>(valueOf: (part: Part) => Value): Record<Part, Value> => ({
+  database: valueOf('database'),
+  queue: valueOf('queue'),
+  keys: valueOf('keys'),
+})
+
+const statusOf = (checked: Record<Part, Checked>): ReadinessStatus => ({
+  status: PARTS.every(part => checked[part].state === 'ok') ? 'ok' : 'failed',
+  ...byPart(part => checked[part].state),
+})
+
+function describe({ state, checkedAt, okAt }: Checked) {
+  const now = performance.now()
+  const age = (at: number) => Math.max(0, Math.round((now - at) / 100) / 10)
+  return { state, checked_seconds_ago: age(checkedAt), ...(okAt !== undefined && { ok_seconds_ago: age(okAt) }) }
+}

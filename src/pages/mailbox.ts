@@ -30,8 +30,8 @@ export type MailboxNeeds = { mailbox: MailboxReader; isLoopback(host: string): b
  * `/mailbox/api/messages?to=…` for tests.
  *
  * Whoever can read it can confirm any address, so it answers on this machine's own names alone: a foreign page whose
- * name was pointed at this machine (DNS rebinding) gets nothing. Nor does anybody behind a reverse proxy, which may well ask
- * by the name localhost.
+ * name was pointed at this machine (DNS rebinding) gets nothing. Nor does anybody behind a reverse proxy that says so, which may
+ * well ask by the name localhost; one that says nothing cannot be told from this machine (decision 12).
  */
 export function mailboxPages(server: HttpServer, needs: MailboxNeeds): void {
   const { mailbox } = needs

@@ -94,7 +94,7 @@ for (const kind of DATABASES)
           PATH: process.env.PATH,
           ...environmentOf(service),
           URL: service.url,
-          METRICS: service.service.metricsUrl,
+          METRICS: new URL(service.service.metricsUrl!).origin,
           ACCOUNT: account.email,
           NETWORK: '198.51.100.1',
           ...env,

@@ -94,7 +94,7 @@ export const withoutExtraPlaces: Alteration[] = [
 
 /** `/readyz` tells strangers how emails fare, which while the mail server is down tells for whom there was one. */
 export const tellingHowEmailsFare: Alteration[] = [
-  { file: 'operation/health.ts', find: 'isLocal ? mail?.() : undefined', replace: 'mail?.()' },
+  { file: 'operation/health.ts', find: 'await readiness.status()', replace: 'await readiness.report()' },
 ]
 
 /** The extra place goes to the oldest sign-up instead of the newest: there is always one of the strangers before. */

@@ -169,7 +169,8 @@ describe('a connection', () => {
 
   test('[R77] of a trusted proxy takes no place of a network, as it is of all networks', async () => {
     await using folder = await emptyDirectory()
-    const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1', AUTH_TRUST_PROXY: '127.0.0.1' }
+    const proxy = { AUTH_TRUST_PROXY: '127.0.0.1', AUTH_MAILBOX: 'on' }
+    const env = { AUTH_DATA_DIR: folder.path, AUTH_HOST: '127.0.0.1', ...proxy }
     await using service = new ServiceProcess(env, [], [THREE_OF_A_NETWORK])
     const port = Number(new URL(await service.started()).port)
     const idle = await Promise.all(Array.from({ length: 6 }, () => opened(port)))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTestDatabase, DATABASES, type DatabaseKind } from '../support/database.ts'
+import { readiness } from '../support/metrics.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { fillDataDirectory, newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
 import { letterIn, lettersIn, tokenOf } from '../support/sink-letters.ts'
@@ -19,6 +20,7 @@ async function openStage(kind: DatabaseKind): Promise<Stage> {
   const env = {
     AUTH_DATA_DIR: directory.path,
     AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
+    AUTH_METRICS_LISTEN: '127.0.0.1:0',
     ...(database && { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }),
   }
   const parts = opened.move()
@@ -103,15 +105,17 @@ for (const kind of DATABASES) {
       await using stage = await openStage(kind)
       const { port } = stage.sink
       await stage.sink.close()
-      const url = await stage.start().started()
-      await until('readyz says so', async () => (await send(`${url}/readyz`)).body.mail === 'degraded')
+      const service = stage.start()
+      const url = await service.started()
+      const mail = async () => (await readiness((await service.until(/Metrics +(\S+)/))[1]!)).mail
+      await until('readyz says so', async () => (await mail()) === 'degraded')
       assert.equal((await send(`${url}/readyz`)).status, 200)
       const email = newAddress()
       const ticket = await signUp(url, email)
       assert.deepEqual(await statusOf(url, ticket), { state: 'queued', sent_at: null, expires_at: null })
       await using back = await openSmtpSink({ port })
       await letterIn(back, email, 60)
-      await until('readyz says so', async () => (await send(`${url}/readyz`)).body.mail === 'ok')
+      await until('readyz says so', async () => (await mail()) === 'ok')
       await until('it is recorded', async () => (await statusOf(url, ticket)).state === 'sent')
     })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { readiness } from '../support/metrics.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { rawRequest, sendRaw } from '../support/raw-http.ts'
 import { confirmedAccount, exchange, fillDataDirectory, send, signIn, startTestService } from '../support/service.ts'
@@ -99,9 +100,9 @@ describe('what the operator sees', () => {
   })
 
   test('health is told with what it is about', async () => {
-    await using service = await startTestService('PGlite')
+    await using service = await startTestService('PGlite', { env: { AUTH_METRICS_LISTEN: '127.0.0.1:0' } })
     assert.deepEqual((await send(`${service.url}/livez`)).body, { status: 'ok' })
-    const ready = async () => (await send(`${service.url}/readyz`)).body
+    const ready = () => readiness(service.service.metricsUrl!)
     while ((await ready()).mail === 'unknown') {} // the mail server is asked in the background
     const { dependencies, ...rest } = await ready()
     assert.deepEqual(rest, { status: 'ok', database: 'ok', queue: 'ok', keys: 'ok', mail: 'ok' })
@@ -110,27 +111,10 @@ describe('what the operator sees', () => {
       assert.deepEqual([state, ok_seconds_ago], ['ok', checked_seconds_ago])
   })
 
-  test('only a direct request of this machine is told more of the health than its status is made of', async () => {
+  // A proxy on this machine may say nothing of itself, as nginx since 1.29.7 by default: then a stranger looks like the operator.
+  test('the public port tells nobody more of the health than its status is made of', async () => {
     await using service = await startTestService('PGlite')
-    const port = Number(new URL(service.url).port)
-    const toldTo = async (headers: Record<string, string>, version = '1.1') => {
-      const request = rawRequest('GET', '/readyz', { host: `localhost:${port}`, ...headers })
-      const { answers } = await sendRaw(port, request.replace('HTTP/1.1', `HTTP/${version}`))
-      assert.equal(answers[0]!.status, 200)
-      return Object.keys(JSON.parse(answers[0]!.body))
-    }
-    const OF_THE_STATUS = ['status', 'database', 'queue', 'keys']
-    const all = [...OF_THE_STATUS, 'mail', 'dependencies']
-    for (const host of [`localhost:${port}`, '127.0.0.1', '[::1]', '10.0.0.7'])
-      assert.deepEqual(await toldTo({ host }), all, host)
-    for (const headers of [
-      { 'x-forwarded-for': '127.0.0.1' },
-      { forwarded: 'for=127.0.0.1' },
-      { via: '1.1 proxy' },
-      { host: 'rebound.example' },
-      { host: '127.0.0.1.rebound.example' },
-    ] as Record<string, string>[])
-      assert.deepEqual(await toldTo(headers), OF_THE_STATUS, JSON.stringify(headers))
-    assert.deepEqual(await toldTo({}, '1.0'), OF_THE_STATUS)
+    const { status, body } = await send(`${service.url}/readyz`)
+    assert.deepEqual([status, body], [200, { status: 'ok', database: 'ok', queue: 'ok', keys: 'ok' }])
   })
 })

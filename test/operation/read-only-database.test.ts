@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { holdsWithin } from '../faults/outages/waiting.ts'
 import { seedSessions } from '../measuring/seeded-sessions.ts'
+import { readiness } from '../support/metrics.ts'
 import { createDatabase, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { exchange, newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
@@ -17,6 +18,7 @@ describe('when the database accepts no writes after a failover', () => {
   let databaseUrl: string
   let sink: SmtpSink
   let url: string
+  let metricsUrl: string
   let tokens: string[]
   before(async () => {
     postgres = opened.use(await startPostgres())
@@ -30,9 +32,11 @@ describe('when the database accepts no writes after a failover', () => {
         AUTH_SECRET_KEY: SECRET_KEY,
         AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
         AUTH_RATE_LIMITS: 'off',
+        AUTH_METRICS_LISTEN: '127.0.0.1:0',
       }),
     )
     url = await service.started()
+    metricsUrl = (await service.until(/Metrics +(\S+)/))[1]!
     tokens = await seedSessions({ databaseUrl }, SESSIONS)
   })
   after(() => opened.disposeAsync())
@@ -87,10 +91,10 @@ describe('when the database accepts no writes after a failover', () => {
     }
     assert.ok(await holdsWithin(10, allFailed), 'it is not ready')
     assert.ok((await refreshAll()).every(status => status === 503))
-    const { status, body } = await send(`${url}/readyz`)
-    assert.equal(status, 503)
+    assert.equal((await send(`${url}/readyz`)).status, 503)
+    const { dependencies } = await readiness(metricsUrl)
     for (const name of ['database', 'queue']) {
-      const { state, checked_seconds_ago, ok_seconds_ago } = body.dependencies[name]
+      const { state, checked_seconds_ago, ok_seconds_ago } = dependencies[name]
       assert.equal(state, 'failed')
       assert.ok(
         ok_seconds_ago! >= checked_seconds_ago!,

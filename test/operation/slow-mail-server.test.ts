@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DATABASES } from '../support/database.ts'
-import { newAddress, send, signUp, startTestService, type TestService } from '../support/service.ts'
+import { readiness } from '../support/metrics.ts'
+import { newAddress, signUp, startTestService, type TestService } from '../support/service.ts'
 import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
 
 const PROBE = 1 // connection, which asked at the start whether the server is there
@@ -65,7 +66,7 @@ for (const kind of DATABASES)
         },
       })
       await signUpMany(service, 8)
-      const mail = async () => (await send(`${service.url}/readyz`)).body.mail
+      const mail = async () => (await readiness(service.service.metricsUrl!)).mail
       await until('mail is ok', async () => (await mail()) === 'ok')
       const { database } = service.service
       await sql`update pgboss.job set created_on = created_on - interval '6 minutes',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createTestDatabase } from '../support/database.ts'
+import { readiness } from '../support/metrics.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { exchange, newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
 import { letterIn, tokenOf } from '../support/sink-letters.ts'
@@ -50,7 +51,7 @@ describe('on PostgreSQL with an outside mail server', () => {
   })
 
   test('accounts and confirmation in two processes do, each with its own routes alone', async () => {
-    const both = { ...env, AUTH_PUBLIC_URL: 'http://localhost:8080' }
+    const both = { ...env, AUTH_PUBLIC_URL: 'http://localhost:8080', AUTH_METRICS_LISTEN: '127.0.0.1:0' }
     await using accounts = new ServiceProcess({ ...both, AUTH_MODULES: 'accounts' })
     await using confirmation = new ServiceProcess({ ...both, AUTH_MODULES: 'confirmation' })
     const [accountsUrl, confirmationUrl] = [await accounts.listening(), await confirmation.listening()]
@@ -59,12 +60,13 @@ describe('on PostgreSQL with an outside mail server', () => {
       assert.equal((await send(`${confirmationUrl}${path}`, { method: 'POST' })).status, 404, path)
     for (const path of ['/v1/confirmations', '/v1/confirmation-letters', '/confirm'])
       assert.equal((await send(`${accountsUrl}${path}`, { method: 'POST' })).status, 404, path)
-    assert.equal((await send(`${accountsUrl}/readyz`)).body.mail, undefined)
-    assert.equal((await send(`${confirmationUrl}/readyz`)).body.mail, 'ok')
+    const mail = async (service: ServiceProcess) => (await readiness((await service.until(/Metrics +(\S+)/))[1]!)).mail
+    assert.equal(await mail(accounts), undefined)
+    assert.equal(await mail(confirmation), 'ok')
   })
 
   test('a letter waits for the process that sends it', async () => {
-    const both = { ...env, AUTH_PUBLIC_URL: 'http://localhost:8080' }
+    const both = { ...env, AUTH_PUBLIC_URL: 'http://localhost:8080', AUTH_METRICS_LISTEN: '127.0.0.1:0' }
     const email = newAddress()
     await using accounts = new ServiceProcess({ ...both, AUTH_MODULES: 'accounts' })
     const { status } = await send(`${await accounts.listening()}/v1/accounts`, { json: { email, password: PASSWORD } })

@@ -1,3 +1,8 @@
+/** All that the port of the metrics tells of how the parts of the service are. */
+export async function readiness(metricsUrl: string): Promise<any> {
+  return (await fetch(new URL('/readyz', metricsUrl))).json()
+}
+
 /** How often each deadline was missed, as the metrics tell. */
 export async function missedDeadlines(metricsUrl: string): Promise<Map<string, number>> {
   const text = await (await fetch(metricsUrl)).text()

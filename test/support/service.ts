@@ -47,6 +47,7 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
     AUTH_RATE_LIMITS: 'off', // all tests come from one network
     AUTH_DATA_DIR: dataDirectory,
     ...(databaseUrl && { AUTH_DATABASE_URL: databaseUrl, AUTH_SECRET_KEY: SECRET_KEY }),
+    ...(options.env?.AUTH_TRUST_PROXY && { AUTH_MAILBOX: 'on' }), // whose peers are tests here
     ...options.env,
   })
   const service = opened.use(await startService(config, { logger, ...(options.now && { now: options.now }) }))

@@ -43,6 +43,8 @@ export const MAIL_RULES = [
   'takes emails to the address',
   'refuses the address',
   'defers emails to the address',
+  'says that the mailbox is full',
+  'takes none to the address by its policy',
 ] as const
 export type MailRule = (typeof MAIL_RULES)[number]
 

@@ -27,6 +27,8 @@ const RULES: Record<MailRule, string | undefined> = {
   'takes emails to the address': undefined,
   'refuses the address': '550 5.1.1 no such mailbox',
   'defers emails to the address': '451 4.2.1 try again later',
+  'says that the mailbox is full': '552 5.2.2 mailbox full',
+  'takes none to the address by its policy': '550 5.7.1 not accepted',
 }
 /** Tables that hold nothing of what anybody did. */
 const KEPT = ['migration', 'secret_key', 'pepper', 'signing_key', 'write_probe']
