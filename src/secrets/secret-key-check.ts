@@ -79,7 +79,8 @@ export async function takeUpSecretKeys(
   return inTransaction(database, async transaction => {
     await lockSecretKeys(transaction)
     const known = await refuseUnfit(transaction, check)
-    for (const { id } of known) if (!keys.ids.includes(id)) await forgetSecretKey(transaction, id)
+    for (const { id, isRetired } of known)
+      if (!keys.ids.includes(id) && !isRetired) await forgetSecretKey(transaction, id) // else it could come back
     await noteSecretKeys(transaction, keys)
     await noteMaking(transaction, namedCheck(keys, keys.ids[0]!))
     for (const store of stores) await store.reseal(transaction, keys)

@@ -40,6 +40,7 @@ export async function secretKeyStatus(
       const rows = endsWithKey && key.isRetired ? 0 : await count(db, key.id)
       if (rows > 0) neededBy.push({ what, rows })
     }
+    if (role === 'missing' && key.isRetired && neededBy.length === 0) continue // left out, and kept so that it stays retired
     const { id, seenAt, madeAt, retiredAt } = key
     const next = nextStep(keys, key, role, neededBy)
     statuses.push({ id, role, firstSeenAt: seenAt, lastMadeAt: madeAt, retiredAt, neededBy, next })

@@ -161,6 +161,21 @@ for (const kind of DATABASES)
       await start(ring('k2', 'k1:retired'))
     })
 
+    test('a retired key that was left out does not come back either', async () => {
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired'))
+      await shiftClock(database, 3 * MINUTE)
+      await start(ring('k2'))
+      const known = await secretKeyStatus(database, ring('k2'), SECRET_KEY_USES)
+      assert.deepEqual(
+        known.map(({ id }) => id),
+        ['k2'],
+      )
+      for (const isShared of [true, false])
+        for (const keys of [ring('k1', 'k2'), ring('k2', 'k1')])
+          await assert.rejects(start(keys, { isShared }), /"k1" as .*, which is retired since/)
+    })
+
     test('a retirement by mistake is taken back by its time, once, and one without a time holds from its first start', async () => {
       await freezeClock(database, '2030-01-01T00:00:00Z')
       await start(ring('k1', 'k2'))
