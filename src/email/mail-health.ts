@@ -123,11 +123,13 @@ export class MailHealth {
   }
 
   /**
-   * Whether the server may refuse a probe only since it takes no more connections than it has: those that are open took a
-   * letter a moment ago. One that shuts down says 4.3.2 (RFC 3463 section 3.4).
+   * Whether the server may refuse a probe only since it takes no more connections than it has, or no more sign-ins for now:
+   * those that are open took a letter a moment ago. One that shuts down says 4.3.2 (RFC 3463 section 3.4).
    */
-  #hasOnlyNoMoreConnections({ command, replyCode, enhancedCode }: MailError): boolean {
-    const isRefused = command === 'CONN' && replyCode !== undefined && enhancedCode !== '4.3.2'
+  #hasOnlyNoMoreConnections({ kind, command = '', replyCode, enhancedCode }: MailError): boolean {
+    const isConnection = command === 'CONN' && replyCode !== undefined
+    const isSignIn = command.startsWith('AUTH') && kind === 'temporary'
+    const isRefused = (isConnection || isSignIn) && enhancedCode !== '4.3.2'
     return isRefused && this.#now() - this.#deliveredAt <= FRESH_FOR
   }
 

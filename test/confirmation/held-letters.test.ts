@@ -59,6 +59,26 @@ for (const kind of DATABASES)
       assert.equal(sink.letters.length, AN_HOUR)
     })
 
+    test('does not sign in to the mail server to be queued like the last one, which it deferred', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: LATER } })
+      await using service = await serviceBehind(sink)
+      const email = newAddress()
+      const untilFailed = async (letters: number) => {
+        const failures = () => service.log().matchAll(/"job":"([^"]+)".*"a message will come again"/g)
+        const failed = () => new Set([...failures()].map(([, job]) => job)).size
+        while (failed() < letters) await pause(20)
+      }
+      for (let count = 0; count < AN_HOUR; count++) await signUp(service, { email })
+      await untilFailed(AN_HOUR)
+      const before = sink.connections
+      const held = 2 * AN_HOUR // emails that are tried again open no more than AN_HOUR connections
+      for (let count = 1; count <= held; count++) {
+        await signUp(service, { email })
+        await untilFailed(AN_HOUR + count)
+      }
+      assert.ok(sink.connections - before < held, `${sink.connections - before} connections`)
+    })
+
     test('is undeliverable like the others where the mail server refuses the address', async () => {
       await using sink = await openSmtpSink({ replies: { RCPT: '550 5.1.1 no such user' } })
       await using service = await serviceBehind(sink)

@@ -39,23 +39,41 @@ describe('checking that the mail server takes letters', () => {
     assert.equal(server.asked, 2, 'it took an email at this very moment')
   })
 
-  test('takes a server that refuses one more connection for well for 10 seconds after it took a letter', async () => {
+  for (const [what, command, replyCode] of [
+    ['connection', 'CONN', 421],
+    ['sign-in', 'AUTH PLAIN', 454],
+  ] as const)
+    test(`takes a server that refuses one more ${what} for well for 10 seconds after it took a letter`, async () => {
+      using world = healthOf()
+      const { server, health } = world
+      await health.check()
+      const refusal = (enhancedCode: string) =>
+        new MailError('temporary', 'refused', { replyCode, enhancedCode, command })
+      health.delivered()
+      server.refusal = refusal('4.7.0')
+      server.now = 10_000
+      await health.check()
+      assert.deepEqual([server.asked, health.state], [2, 'ok'])
+      server.now = 10_001
+      await assert.rejects(health.check(), MailError)
+      server.now = 10_002
+      health.delivered()
+      server.now = 10_003
+      server.refusal = refusal('4.3.2') // it shuts down
+      await assert.rejects(health.check(), MailError)
+    })
+
+  test('takes a server that refuses the credentials for one in trouble, even right after it took a letter', async () => {
     using world = healthOf()
     const { server, health } = world
     await health.check()
-    const refusal = (enhancedCode: string) =>
-      new MailError('temporary', 'refused', { replyCode: 421, enhancedCode, command: 'CONN' })
     health.delivered()
-    server.refusal = refusal('4.7.0')
-    server.now = 10_000
-    await health.check()
-    assert.deepEqual([server.asked, health.state], [2, 'ok'])
-    server.now = 10_001
-    await assert.rejects(health.check(), MailError)
-    server.now = 10_002
-    health.delivered()
-    server.now = 10_003
-    server.refusal = refusal('4.3.2') // it shuts down
+    server.now = 1
+    server.refusal = new MailError('refused', 'refused', {
+      replyCode: 535,
+      enhancedCode: '5.7.8',
+      command: 'AUTH PLAIN',
+    })
     await assert.rejects(health.check(), MailError)
   })
 

@@ -42,6 +42,8 @@ export async function holdLetter(needs: HoldLetterNeeds, letter: Letter): Promis
 
 /** What would become of the letter if it were sent. @throws MailError when the mail server takes none */
 async function outcomeLike({ database, mailer }: HoldLetterNeeds, letter: Letter): Promise<Outcome | undefined> {
+  // Then it stays queued, whatever the mail server would say now. Each question is a sign-in there.
+  if ((await lastOutcomeTo(database, letter)) === 'deferred') return 'deferred'
   const delivery = Math.min(mailer.lastDelivery(), LONGEST_PAUSE)
   await Promise.all([mailer.check(), pause(delivery)])
   for (let look = 1; ; look++) {
