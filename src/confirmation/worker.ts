@@ -11,12 +11,13 @@ import {
 import { findLetter, recordSent } from './letters/letter-store.ts'
 import { type SendDeviceLinkNeeds, sendDeviceLink } from './letters/send-device-link.ts'
 import { prepareSignUpLetters, sendSignUpLetter } from './letters/send-sign-up-letter.ts'
+import { UnrecordedEmails } from './letters/unrecorded-emails.ts'
 import { letterRequested } from './messages.ts'
 
 /** Starts sending the letters that messages ask for, as many at once as the mail server takes. */
 export async function consumeMessages(
   queue: Queue,
-  without: Omit<DeliverLetterNeeds, 'sentLetters'> & SendDeviceLinkNeeds,
+  without: Omit<DeliverLetterNeeds & SendDeviceLinkNeeds, 'sentLetters' | 'unrecordedEmails'>,
 ): Promise<void> {
   const { database, linkLifetime, mailer } = without
   const lifetimes = { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR }
@@ -27,7 +28,7 @@ export async function consumeMessages(
       transaction => recordSent(transaction, idsOf(sent), lifetimes),
     ),
   )
-  const needs = { ...without, sentLetters }
+  const needs = { ...without, sentLetters, unrecordedEmails: new UnrecordedEmails() }
   const { concurrency } = mailer
   await queue.consume(
     accountCreated,

@@ -68,8 +68,8 @@ export const BUILDS: Record<string, Broken[]> = {
       what: 'a letter that a known address does not get',
       alteration: {
         file: 'confirmation/letters/deliver-letter.ts',
-        find: '    await needs.mailer.send({',
-        replace: "    if (purpose.kind === 'confirmation') await needs.mailer.send({",
+        find: '    await needs.unrecordedEmails.send(',
+        replace: "    if (purpose.kind === 'confirmation') await needs.unrecordedEmails.send(",
       },
       finds: /^sign-up .*the letters for an address that is confirmed\n +needed: 1 letter\n +found: +0 letters/m,
     },

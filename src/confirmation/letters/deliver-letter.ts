@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { type AddressedAccount, findAddressedAccounts, findNewestAccount } from '../../accounts/account-store.ts'
 import { maskedEmailAddress } from '../../email/address.ts'
 import { isAboutLetter, MailError } from '../../email/mail-error.ts'
@@ -9,16 +8,17 @@ import type { Counter } from '../../metrics.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from '../../storage/database.ts'
 import type { MessageInHand } from '../../storage/queue.ts'
 import type { StatementBatches } from '../../storage/statement-batches.ts'
-import { isUnavailable } from '../../storage/unavailable.ts'
 import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
 import { type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
 import { assignLetter, deleteLetter, type Letter, recordDeferral, recordFailure } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
 import { allowRequest } from './request-limit.ts'
+import type { UnrecordedEmails } from './unrecorded-emails.ts'
 
 export type DeliverLetterNeeds = LetterLimitsNeeds & {
   mailer: Mailer
+  unrecordedEmails: UnrecordedEmails
   attempts: AttemptLimits
   letterTokens: LetterTokens
   /** The page that a confirmation link opens. */
@@ -40,8 +40,9 @@ export type SentLetter = { id: string; message: MessageInHand }
 export type AddressedLetter = { letter: Letter; account: AddressedAccount }
 
 /**
- * Sends a letter, if the limits release it. To call it again for one that was sent does nothing; after a crash between the mail
- * server's 250 and our record the same letter goes out again, with the same link and the same Message-ID.
+ * Sends a letter, if the limits release it. To call it again for one that was sent does nothing. When the mail server accepted
+ * it and this process ended before it was recorded, or another process tries it then, the same letter goes out again, with the
+ * same link and the same Message-ID.
  *
  * @param message what asked for it; completed with the record that it was sent
  * @throws MailError when delivery should be tried again
@@ -74,9 +75,8 @@ export async function deliverLetter(
   const content = composeLetter(purpose, { email: account.email, at, locale: account.locale, serviceName })
   try {
     const messageId = messageIdOf(needs, letter, purpose.kind)
-    await needs.mailer.send({ ...content, to: account.email, messageId, date: new Date(now()) }, () =>
-      markSent(needs, letter, message),
-    )
+    const email = { ...content, to: account.email, messageId, date: new Date(now()) }
+    await needs.unrecordedEmails.send(needs.mailer, email, () => markSent(needs, letter, message))
   } catch (error) {
     if (!(error instanceof MailError)) throw error
     return fail(needs, letter, error, maskedEmailAddress(account.email))
@@ -95,19 +95,8 @@ function isOvertaken({ requestedAt }: Letter, { confirmedAt }: AddressedAccount)
   return confirmedAt !== null && requestedAt <= confirmedAt
 }
 
-const RECORDED_WITHIN = 5_000 // milliseconds
-const RECORDED_AGAIN_AFTER = 250 // milliseconds
-
-/** Records the letter as sent. While the database is away it tries again for a moment: else the letter goes out twice. */
 async function markSent({ sentLetters }: DeliverLetterNeeds, { id }: Letter, message: MessageInHand): Promise<void> {
-  const deadline = performance.now() + RECORDED_WITHIN
-  for (;;)
-    try {
-      return await sentLetters.add({ id, message })
-    } catch (error) {
-      if (!isUnavailable(error) || performance.now() > deadline) throw error
-      await pause(RECORDED_AGAIN_AFTER)
-    }
+  return await sentLetters.add({ id, message })
 }
 
 /** Whom the letter is for. An address that was asked for means its newest account, confirmed or not. */

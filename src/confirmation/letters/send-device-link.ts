@@ -17,7 +17,7 @@ import { composeLetter } from './letter-content.ts'
 
 export type SendDeviceLinkNeeds = Pick<
   DeliverLetterNeeds,
-  'database' | 'mailer' | 'publicUrl' | 'serviceName' | 'letters' | 'logger' | 'now'
+  'database' | 'mailer' | 'unrecordedEmails' | 'publicUrl' | 'serviceName' | 'letters' | 'logger' | 'now'
 > & {
   deviceLinks: DeviceLinks
   /** The page that a device link opens. */
@@ -44,9 +44,8 @@ async function sendTo(needs: SendDeviceLinkNeeds, requestId: string, request: De
   const linkId = await prepareDeviceLink(needs.database, { requestId, accountId: account.id, newId: uuidv7() })
   if (linkId === undefined) return
   try {
-    await needs.mailer.send(emailOf(needs, { request, requestId, linkId, account }), () =>
-      recordDeviceLinkSent(needs.database, linkId),
-    )
+    const email = emailOf(needs, { request, requestId, linkId, account })
+    await needs.unrecordedEmails.send(needs.mailer, email, () => recordDeviceLinkSent(needs.database, linkId))
   } catch (error) {
     if (!(error instanceof MailError)) throw error
     return fail(needs, request, linkId, error)
@@ -68,7 +67,7 @@ function emailOf(
   return {
     ...content,
     to: account.email,
-    messageId: `<${requestId}.device-link@${new URL(publicUrl()).hostname}>`,
+    messageId: `<${requestId}.device-link.${linkId}@${new URL(publicUrl()).hostname}>`,
     date: new Date(now()),
   }
 }

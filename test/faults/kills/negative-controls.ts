@@ -38,7 +38,7 @@ export const CONTROLS: Control[] = [
     const messageId`,
       },
     ],
-    diesAt: { file: DELIVER, line: 'await needs.mailer.send({' },
+    diesAt: { file: DELIVER, line: 'await needs.unrecordedEmails.send(' },
     finds: 'accountsWithoutLetter',
   },
   {
