@@ -43,9 +43,9 @@ export async function consumeMessages(
         ),
     },
   )
-  const sendRequested = async ({ letter_id }: { letter_id: string }, { message }: InHand<never>) => {
+  const sendRequested = async ({ letter_id }: { letter_id: string }, inHand: InHand<never>) => {
     const letter = await findLetter(database, letter_id)
-    if (letter) await deliverLetter(needs, { letter }, message)
+    if (letter) await deliverLetter(needs, { letter }, inHand)
   }
   await queue.consume(letterRequested, sendRequested, concurrency)
   await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(needs, request_id), concurrency)

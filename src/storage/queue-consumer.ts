@@ -14,7 +14,8 @@ export type QueueConsumerOptions = {
   boss: PgBoss
   /** The queue's. */
   name: string
-  deliver: (taken: Taken) => Promise<Fate>
+  /** @param setAside gives up the place of the message in hand, while it only waits; see `InHand` */
+  deliver: (taken: Taken, setAside: () => void) => Promise<Fate>
   /** Prepares what is taken, in the transaction of `database` that takes it; see `Preparation`. */
   preparation?: {
     database: Database
@@ -39,6 +40,7 @@ export class QueueConsumer {
   readonly #options: QueueConsumerOptions
   readonly #completions: StatementBatches<Job<unknown>>
   readonly #inHand = new Map<Job<unknown>, Promise<void>>()
+  readonly #aside = new Set<Job<unknown>>() // of those in hand, which take no place
   readonly #heartbeat: NodeJS.Timeout
   readonly #running: Promise<void>
   #bell = Promise.withResolvers<void>()
@@ -80,12 +82,17 @@ export class QueueConsumer {
     }
   }
 
+  get #placesTaken(): number {
+    return this.#inHand.size - this.#aside.size
+  }
+
   async #take(): Promise<void> {
     const { name, concurrency, logger } = this.#options
     const atOnce = concurrency()
     this.#mayBeMore = true
-    if (this.#inHand.size > atOnce) return
-    const batchSize = atOnce + Math.min(PREPARED, atOnce) - this.#inHand.size
+    const placesTaken = this.#placesTaken
+    if (placesTaken > atOnce) return
+    const batchSize = atOnce + Math.min(PREPARED, atOnce) - placesTaken
     try {
       const taken = (await this.#fetchPrepared(batchSize)) ?? (await this.#fetch(batchSize))
       this.#mayBeMore = taken.length === batchSize
@@ -118,15 +125,24 @@ export class QueueConsumer {
   }
 
   async #handle(taken: Taken): Promise<void> {
-    const { name, deliver, concurrency, logger } = this.#options
+    const { name, deliver, logger } = this.#options
     const { job } = taken
+    const setAside = () => {
+      this.#aside.add(job)
+      this.#takeMore()
+    }
     try {
-      await this.#settle(job, await deliver(taken))
+      await this.#settle(job, await deliver(taken, setAside))
     } catch (error) {
       logger.warn({ queue: name, job: job.id, err: error }, 'a message could not be settled and will come again')
     }
     this.#inHand.delete(job)
-    if (this.#mayBeMore && this.#inHand.size <= concurrency()) this.wake()
+    this.#aside.delete(job)
+    this.#takeMore()
+  }
+
+  #takeMore(): void {
+    if (this.#mayBeMore && this.#placesTaken <= this.#options.concurrency()) this.wake()
   }
 
   async #settle(job: Job<unknown>, fate: Fate): Promise<void> {

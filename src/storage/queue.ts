@@ -14,6 +14,11 @@ export type InHand<Prepared> = {
   message: MessageInHand
   /** What {@link Preparation.prepare} made of it, if it did. */
   prepared: Prepared | undefined
+  /**
+   * Gives up the place that the message has among those in hand: from now on it mostly waits. The next one is taken, and
+   * this one stays leased.
+   */
+  setAside(): void
 }
 
 export type Preparation<Id extends string, Prepared> = {
@@ -137,7 +142,7 @@ export function createQueue(options: {
     },
     async consume(kind, work, concurrency, preparation) {
       const { name, version } = kind
-      const deliver = async ({ job, prepared }: Taken): Promise<Fate> => {
+      const deliver = async ({ job, prepared }: Taken, setAside: () => void): Promise<Fate> => {
         if (isOfLaterVersion(job.data, version)) {
           logger.warn({ queue: name, job: job.id }, 'a message of a later version waits for a newer process')
           return { status: 'again', reason: 'later version' }
@@ -147,7 +152,7 @@ export function createQueue(options: {
           return { status: 'parked', reason: 'unknown shape' }
         }
         try {
-          await work(job.data, { message: job, prepared: prepared as never })
+          await work(job.data, { message: job, prepared: prepared as never, setAside })
           return completed.has(job) ? { status: 'completed' } : { status: 'done' }
         } catch (error) {
           logger.warn({ queue: name, job: job.id, retry: job.retryCount, err: error }, 'a message will come again')

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { accountCreated } from '../../src/accounts/messages.ts'
 import { releaseHeldLetters } from '../../src/confirmation/letters/letter-limits.ts'
+import { inTransaction } from '../../src/storage/database.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
 import {
   newAddress,
@@ -116,6 +118,26 @@ for (const kind of DATABASES)
         assert.deepEqual(new Set(await statesOf(service, others)), new Set(['queued']))
       })
 
+    test('takes no place of those that the mail server gets', async () => {
+      await using sink = await openSmtpSink()
+      await using service = await serviceBehind(sink)
+      const flooded = newAddress()
+      for (let count = 0; count < AN_HOUR; count++) await signUp(service, { email: flooded })
+      await settled(service)
+
+      sink.replies.EHLO = 'silence' // what is held waits until the server answers; what is sent has a connection
+      const held = 30
+      await copySignUps(service, flooded, held)
+      const owner = await signUp(service)
+      while ((await lettersIn(sink, owner.email)).length === 0) await pause(20)
+      const { rows } = await sql<{ state: string; retries: number; count: number }>`
+        select state, retry_count as retries, count(*)::int as count from pgboss.job
+        where name = ${accountCreated.name} and state in ('created', 'active', 'retry')
+          and data->>'account_id' <> ${owner.id} group by 1, 2`.execute(service.service.database)
+      assert.deepEqual(rows, [{ state: 'active', retries: 0, count: held }], 'they are held meanwhile')
+      await sink.close()
+    })
+
     test('is queued like any other while the mail server is away', async () => {
       const sink = await openSmtpSink()
       await using service = await serviceBehind(sink)
@@ -167,3 +189,15 @@ for (const kind of DATABASES)
       assert.ok(confirming.some(({ status }) => status === 200))
     })
   })
+
+/** Signs up again with an address that has an account, many times in one transaction. */
+async function copySignUps({ service: { database, queue } }: TestService, email: string, count: number): Promise<void> {
+  await inTransaction(database, async transaction => {
+    const { rows } = await sql<{ id: string }>`
+      insert into account (id, email, password_phc, password_pepper, password_version, locale, signed_up_from)
+      select gen_random_uuid(), email, password_phc, password_pepper, password_version, locale, signed_up_from
+      from (select * from account where email = ${email} limit 1) as one, generate_series(1, ${count}::int)
+      returning id`.execute(transaction)
+    for (const { id } of rows) await queue.send(transaction, accountCreated, { account_id: id })
+  })
+}

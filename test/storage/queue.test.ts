@@ -98,6 +98,27 @@ for (const kind of DATABASES)
       assert.ok(most > 6 && most <= 30, `${most} at once`)
     })
 
+    test('takes other messages in the place of those that are set aside, and keeps these', async () => {
+      await using opened = new AsyncDisposableStack()
+      const test = await openQueue(kind, opened)
+      const aside = new Set(await sendMany(test, 20))
+      await sendMany(test, 5)
+      const released = Promise.withResolvers<void>()
+      await test.queue.consume(
+        errand,
+        async ({ id }, { setAside }) => {
+          if (!aside.has(id)) return
+          setAside()
+          await released.promise
+        },
+        () => 1,
+      )
+      await until(async () => (await inState(test, 'completed')) === 5)
+      assert.equal(await inState(test, 'active'), 20)
+      released.resolve()
+      await until(async () => (await inState(test, 'completed')) === 25)
+    })
+
     test('prepares messages in the transaction that takes them, and hands each what was made of it', async () => {
       await using opened = new AsyncDisposableStack()
       const test = await openQueue(kind, opened)

@@ -6,7 +6,7 @@ import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import type { Logger } from '../../log.ts'
 import type { Counter } from '../../metrics.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from '../../storage/database.ts'
-import type { MessageInHand } from '../../storage/queue.ts'
+import type { InHand, MessageInHand } from '../../storage/queue.ts'
 import type { StatementBatches } from '../../storage/statement-batches.ts'
 import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
@@ -44,13 +44,13 @@ export type AddressedLetter = { letter: Letter; account: AddressedAccount }
  * it and this process ended before it was recorded, or another process tries it then, the same letter goes out again, with the
  * same link and the same Message-ID.
  *
- * @param message what asked for it; completed with the record that it was sent
+ * @param inHand what asked for it; completed with the record that it was sent
  * @throws MailError when delivery should be tried again
  */
 export async function deliverLetter(
   needs: DeliverLetterNeeds,
   { letter, account: known }: { letter: Letter; account?: AddressedAccount },
-  message: MessageInHand,
+  { message, setAside }: InHand<unknown>,
 ): Promise<void> {
   if (letter.sentAt || letter.failedAt) return
   if (letter.isHeld) return
@@ -65,6 +65,7 @@ export async function deliverLetter(
       ? markSent(needs, letter, message)
       : deleteLetter(needs.database, letter.id)
   if (letter.askedBy !== 'address' && !letter.allowedAt && !(await release(needs, letter))) {
+    setAside() // to be held costs the mail server nothing, so it must not delay what the server takes
     await holdLetter(needs, letter)
     needs.letters.inc({ outcome: 'held' })
     return

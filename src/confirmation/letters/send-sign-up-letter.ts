@@ -13,11 +13,12 @@ import { ensureSignUpLetters, type Letter } from './letter-store.ts'
 export async function sendSignUpLetter(
   needs: DeliverLetterNeeds,
   accountId: string,
-  { message, prepared }: InHand<AddressedLetter>,
+  inHand: InHand<AddressedLetter>,
 ): Promise<void> {
   const addressed =
-    prepared ?? (await inTransaction(needs.database, transaction => prepareSignUpLetters(transaction, [accountId])))[0]
-  if (addressed) await deliverLetter(needs, addressed, message)
+    inHand.prepared ??
+    (await inTransaction(needs.database, transaction => prepareSignUpLetters(transaction, [accountId])))[0]
+  if (addressed) await deliverLetter(needs, addressed, inHand)
 }
 
 /**
