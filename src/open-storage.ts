@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { countPasswordsWithDerivedPepper, countPasswordsWithPepper } from './accounts/account-store.ts'
 import { accountCreated, signInBlocked } from './accounts/messages.ts'
 import type { Config } from './config.ts'
-import { letterRequested } from './confirmation/messages.ts'
+import { letterRequested, letterRequestedByAddress } from './confirmation/messages.ts'
 import { type Logger, onceAMinute } from './log.ts'
 import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
@@ -50,7 +50,7 @@ export type Storage = AsyncDisposable & {
 const OLDEST_POSTGRES = 15
 
 /** Every kind of message; each has a queue of its name. */
-export const MESSAGE_KINDS = [accountCreated, letterRequested, signInBlocked]
+export const MESSAGE_KINDS = [accountCreated, letterRequested, letterRequestedByAddress, signInBlocked]
 
 /** What needs a secret key, so that it cannot be left out. */
 export const SECRET_KEY_USES: readonly SecretKeyUse[] = [

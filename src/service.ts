@@ -7,7 +7,7 @@ import { CONFIRMATION_PROBLEMS } from './confirmation/errors.ts'
 import { confirmationRoutes } from './confirmation/routes.ts'
 import { consumeMessages } from './confirmation/worker.ts'
 import type { ControlContext } from './control.ts'
-import { type Mailer, openMailer } from './email/mailer.ts'
+import { type Mailers, openMailers } from './email/mailer.ts'
 import { parseSmtpUrl } from './email/smtp-url.ts'
 import type { Mailbox } from './embedded/mailbox.ts'
 import { startHousekeeping } from './housekeeping.ts'
@@ -131,7 +131,7 @@ export async function startService(
     },
     onMissedDeadline,
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
-    mail: mail && mailState(mail.mailer.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
+    mail: mail && mailState(mail.mailers.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })
   if (!config.databaseUrl) await openControlSocket(config, storage, areas, { logger, onMissedDeadline }, opened)
   if (config.metricsListen !== 'off')
@@ -159,7 +159,7 @@ export async function startService(
     await consumeMessages(queue, {
       ...areas,
       database: storage.database,
-      mailer: mail.mailer,
+      mailers: mail.mailers,
       confirmUrl: () => config.confirmUrl ?? `${publicUrl()}/confirm`,
       deviceUrl: () => config.deviceUrl ?? `${publicUrl()}/device`,
       publicUrl,
@@ -197,7 +197,7 @@ async function openControlSocket(
   if (control) opened.defer(() => control.close())
 }
 
-type Mail = { mailer: Mailer; mailbox: Mailbox | undefined }
+type Mail = { mailers: Mailers; mailbox: Mailbox | undefined }
 
 /** The sender of letters, in a process that sends any; with the embedded mailbox where no mail server is set. */
 async function openMail(
@@ -213,9 +213,9 @@ async function openMail(
   const onHealth = (state: string) => metrics.mailDegraded.set(state === 'degraded' ? 1 : 0)
   const { smtpConnections: connections, mailFrom: from } = config
   const { onMissedDeadline } = metrics
-  const mailer = openMailer({ server, from, connections, logger, onHealth, onMissedDeadline })
-  opened.defer(() => mailer.close(GIVE_UP_WITHIN))
-  return { mailer, mailbox }
+  const mailers = openMailers({ server, from, connections, logger, onHealth, onMissedDeadline })
+  opened.defer(() => mailers.close(GIVE_UP_WITHIN))
+  return { mailers, mailbox }
 }
 
 // Loaded where it is used only: it parses letters, by libraries that would be megabytes for nothing.

@@ -1,5 +1,6 @@
 import { UNCONFIRMED_FOR } from '../accounts/account-store.ts'
 import { accountCreated, signInBlocked } from '../accounts/messages.ts'
+import type { Mailer, Mailers } from '../email/mailer.ts'
 import type { InHand, Queue } from '../storage/queue.ts'
 import { StatementBatches } from '../storage/statement-batches.ts'
 import {
@@ -12,28 +13,30 @@ import { findLetter, recordSent } from './letters/letter-store.ts'
 import { type SendDeviceLinkNeeds, sendDeviceLink } from './letters/send-device-link.ts'
 import { prepareSignUpLetters, sendSignUpLetter } from './letters/send-sign-up-letter.ts'
 import { UnrecordedEmails } from './letters/unrecorded-emails.ts'
-import { letterRequested } from './messages.ts'
+import { letterRequested, letterRequestedByAddress } from './messages.ts'
 
-/** Starts sending the letters that messages ask for, as many at once as the mail server takes. */
-export async function consumeMessages(
-  queue: Queue,
-  without: Omit<DeliverLetterNeeds & SendDeviceLinkNeeds, 'sentLetters' | 'unrecordedEmails'>,
-): Promise<void> {
-  const { database, linkLifetime, mailer } = without
-  const lifetimes = { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR }
-  const sentLetters = new StatementBatches<SentLetter>(sent =>
-    queue.complete(
-      database,
-      sent.map(({ message }) => message),
-      transaction => recordSent(transaction, idsOf(sent), lifetimes),
-    ),
-  )
-  const needs = { ...without, sentLetters, unrecordedEmails: new UnrecordedEmails() }
-  const { concurrency } = mailer
+type Needs = DeliverLetterNeeds & SendDeviceLinkNeeds
+type ConsumeNeeds = Omit<Needs, 'mailer' | 'sentLetters' | 'unrecordedEmails'> & { mailers: Mailers }
+
+/**
+ * Starts sending the letters that messages ask for, as many at once as the mail server takes.
+ *
+ * Letters that no ticket shows are sent only where there is an account. So they share nothing with the others that could
+ * make these later: neither the mailer, nor places in hand, nor the transactions that record them.
+ */
+export async function consumeMessages(queue: Queue, { mailers, ...without }: ConsumeNeeds): Promise<void> {
+  const { database } = without
+  const needsWith = (mailer: Mailer) => ({
+    ...without,
+    mailer,
+    sentLetters: recording(queue, without),
+    unrecordedEmails: new UnrecordedEmails(),
+  })
+  const [shown, unshown] = [needsWith(mailers.shown), needsWith(mailers.unshown)]
   await queue.consume(
     accountCreated,
-    ({ account_id }, inHand: InHand<AddressedLetter>) => sendSignUpLetter(needs, account_id, inHand),
-    concurrency,
+    ({ account_id }, inHand: InHand<AddressedLetter>) => sendSignUpLetter(shown, account_id, inHand),
+    mailers.shown.concurrency,
     {
       database,
       prepare: (transaction, messages) =>
@@ -45,10 +48,22 @@ export async function consumeMessages(
   )
   const sendRequested = async ({ letter_id }: { letter_id: string }, inHand: InHand<never>) => {
     const letter = await findLetter(database, letter_id)
-    if (letter) await deliverLetter(needs, { letter }, inHand)
+    if (letter) await deliverLetter(letter.askedBy === 'address' ? unshown : shown, { letter }, inHand)
   }
-  await queue.consume(letterRequested, sendRequested, concurrency)
-  await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(needs, request_id), concurrency)
+  await queue.consume(letterRequested, sendRequested, mailers.shown.concurrency)
+  const { concurrency } = mailers.unshown
+  await queue.consume(letterRequestedByAddress, sendRequested, concurrency)
+  await queue.consume(signInBlocked, ({ request_id }) => sendDeviceLink(unshown, request_id), concurrency)
 }
 
-const idsOf = (sent: readonly SentLetter[]) => sent.map(({ id }) => id)
+/** Records letters as sent, those that are accepted at a time in one transaction. */
+function recording(
+  queue: Queue,
+  { database, linkLifetime }: Pick<DeliverLetterNeeds, 'database' | 'linkLifetime'>,
+): StatementBatches<SentLetter> {
+  const lifetimes = { lifetime: linkLifetime, unconfirmedFor: UNCONFIRMED_FOR }
+  return new StatementBatches(sent => {
+    const [ids, messages] = [sent.map(({ id }) => id), sent.map(({ message }) => message)]
+    return queue.complete(database, messages, transaction => recordSent(transaction, ids, lifetimes))
+  })
+}

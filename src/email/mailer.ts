@@ -51,6 +51,21 @@ export type Mailer = {
   close(patience?: number): Promise<void>
 }
 
+/**
+ * Whether a ticket shows an email decides which of two mailers sends it. Emails that no ticket shows are sent only where
+ * there is an account, so nothing that they do to a mailer may be told by the emails of tickets: how long it took last, how
+ * many it sends at once, which of its places are taken, and how the server was met.
+ */
+export type Mailers = {
+  /** For the emails of sign-ups, and those that tickets ask for. */
+  shown: Mailer
+  /** For those that are asked for by address, and device links. */
+  unshown: Mailer
+  /** How the mail server was met last by the one that it is worse to; for operators alone. */
+  health(): MailHealthState
+  close(patience?: number): Promise<void>
+}
+
 export type MailerOptions = {
   server: SmtpServer
   from: Sender
@@ -72,8 +87,34 @@ const POOL = {
 const LONGEST_WAIT = 120_000 // milliseconds
 const LONGEST_SENDING = 50_000 // milliseconds
 const PATIENCE = 5_000 // milliseconds
+const UNSHOWN_PART = 0.1 // of the connections; such emails are few
 
-/** Opens the one SMTP client. It asks at once whether the server is there, without keeping anybody waiting. */
+/** Opens both mailers. @param options.connections of both together, of which each has at least one */
+export function openMailers({ connections, onHealth, logger, ...options }: MailerOptions): Mailers {
+  const ofUnshown = Math.max(1, Math.floor(connections * UNSHOWN_PART))
+  const open = (emails: 'shown' | 'unshown', share: number) =>
+    openMailer({
+      ...options,
+      connections: Math.max(1, share),
+      logger: logger.child({ emails }),
+      onHealth: () => onHealth?.(health()),
+    })
+  const [shown, unshown] = [open('shown', connections - ofUnshown), open('unshown', ofUnshown)]
+  const health = () => {
+    const states = [shown.health(), unshown.health()]
+    return (['degraded', 'unknown'] as const).find(state => states.includes(state)) ?? 'ok'
+  }
+  return {
+    shown,
+    unshown,
+    health,
+    async close(patience) {
+      await Promise.all([shown.close(patience), unshown.close(patience)])
+    },
+  }
+}
+
+/** Opens an SMTP client. It asks at once whether the server is there, without keeping anybody waiting. */
 export function openMailer({
   server,
   from,

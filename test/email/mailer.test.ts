@@ -5,20 +5,27 @@ import { simpleParser } from 'mailparser'
 import { pino } from 'pino'
 import type { EmailAddress } from '../../src/email/address.ts'
 import { MailError } from '../../src/email/mail-error.ts'
-import { type MailerOptions, type OutgoingLetter, openMailer } from '../../src/email/mailer.ts'
+import { type MailerOptions, type OutgoingLetter, openMailer, openMailers } from '../../src/email/mailer.ts'
 import { openSmtpSink, type SmtpSink } from '../support/smtp-sink.ts'
 
 const silent = pino({ level: 'silent' })
 
-function mailerFor({ port }: Pick<SmtpSink, 'port'>, options: Partial<MailerOptions> = {}) {
-  const mailer = openMailer({
-    server: { host: '127.0.0.1', port, tls: 'none' },
-    from: { name: 'Auth service', address: 'no-reply@auth.example' },
-    connections: 50,
-    logger: silent,
-    ...options,
-  })
+const optionsFor = ({ port }: Pick<SmtpSink, 'port'>, options: Partial<MailerOptions>): MailerOptions => ({
+  server: { host: '127.0.0.1', port, tls: 'none' },
+  from: { name: 'Auth service', address: 'no-reply@auth.example' },
+  connections: 50,
+  logger: silent,
+  ...options,
+})
+
+function mailerFor(sink: Pick<SmtpSink, 'port'>, options: Partial<MailerOptions> = {}) {
+  const mailer = openMailer(optionsFor(sink, options))
   return { ...mailer, [Symbol.asyncDispose]: () => mailer.close() }
+}
+
+function mailersFor(sink: Pick<SmtpSink, 'port'>, options: Partial<MailerOptions> = {}) {
+  const mailers = openMailers(optionsFor(sink, options))
+  return { ...mailers, [Symbol.asyncDispose]: () => mailers.close() }
 }
 
 const letter = (changes: Partial<OutgoingLetter> = {}): OutgoingLetter => ({
@@ -377,4 +384,40 @@ describe('closing', () => {
     assert.equal(mailer.health(), 'unknown')
     assert.equal((await failureOf(mailer.send(letter()))).kind, 'temporary')
   })
+})
+
+describe('emails that no ticket shows', () => {
+  test('change nothing of what the mailer of the others tells, and are seen by operators', async () => {
+    await using sink = await openSmtpSink()
+    const told: string[] = []
+    await using mailers = mailersFor(sink, { onHealth: health => told.push(health) })
+    const { shown, unshown } = mailers
+    const of = () => [shown.lastDelivery(), shown.concurrency(), shown.health(), shown.lastError()]
+    await until(() => mailers.health() === 'ok')
+    const before = of()
+    await Promise.all(Array.from({ length: 20 }, () => unshown.send(letter())))
+    assert.ok(unshown.lastDelivery() > 0)
+    assert.deepEqual(of(), before)
+
+    sink.replies.MAIL = '550 5.7.1 not from here'
+    await failureOf(unshown.send(letter()))
+    assert.deepEqual(of(), before)
+    assert.equal(mailers.health(), 'degraded')
+    assert.equal(told.at(-1), 'degraded')
+    sink.replies = {}
+    await unshown.send(letter())
+    assert.equal(mailers.health(), 'ok')
+    assert.equal(told.at(-1), 'ok')
+  })
+
+  for (const { connections, shown, unshown } of [
+    { connections: 1, shown: 1, unshown: 1 },
+    { connections: 4, shown: 3, unshown: 1 },
+    { connections: 20, shown: 5, unshown: 2 },
+  ])
+    test(`of ${connections} connections begin with ${unshown}, and the others with ${shown}`, async () => {
+      await using sink = await openSmtpSink()
+      await using mailers = mailersFor(sink, { connections })
+      assert.deepEqual([mailers.shown.concurrency(), mailers.unshown.concurrency()], [shown, unshown])
+    })
 })

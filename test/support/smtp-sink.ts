@@ -20,7 +20,7 @@ export type SmtpSinkOptions = {
   /** Whom it lets in by AUTH PLAIN; without, it offers no AUTH. */
   credentials?: { user: string; pass: string }
   /** What it waits for before it answers a letter. */
-  untilTaken?: () => Promise<unknown>
+  untilTaken?: (letter: SinkLetter) => Promise<unknown>
   /** On a port, such as that of one that was closed. */
   port?: number
 }
@@ -142,7 +142,7 @@ function converse(socket: Socket, sink: SmtpSink, options: SmtpSinkOptions, isEn
       sink.inHand -= 1
       if (say('letter', '.', '250 2.0.0 taken')) sink.letters.push(arrived)
     }
-    if (options.untilTaken) void options.untilTaken().then(settle)
+    if (options.untilTaken) void options.untilTaken(arrived).then(settle)
     else settle()
   }
 

@@ -3,7 +3,7 @@ import type { EmailAddress } from '../../email/address.ts'
 import type { AttemptLimits } from '../../limits/attempt-limits.ts'
 import { type Database, inTransaction } from '../../storage/database.ts'
 import type { Queue } from '../../storage/queue.ts'
-import { letterRequested } from '../messages.ts'
+import { letterRequested, letterRequestedByAddress } from '../messages.ts'
 import { insertLetterToAccount, insertLetterToAddress } from './letter-store.ts'
 
 export type RequestLetterNeeds = { database: Database; queue: Queue; attempts: AttemptLimits }
@@ -26,7 +26,8 @@ export async function requestLetter(
     inTransaction(database, async transaction => {
       if ('address' in to) await insertLetterToAddress(transaction, id, to.address)
       else if (!(await insertLetterToAccount(transaction, id, to.accountId))) return
-      await queue.send(transaction, letterRequested, { letter_id: id })
+      const kind = 'address' in to ? letterRequestedByAddress : letterRequested
+      await queue.send(transaction, kind, { letter_id: id })
     }),
   )
 }

@@ -13,7 +13,7 @@ const QUERIES = {
       select 1 from account where account.id::text = data->>'account_id')`,
   'a letter that was asked for without its message': `
     select count(*)::int as count from confirmation_letter letter where not sign_up and not exists (
-      select 1 from pgboss.job where name = 'letter.requested' and data->>'letter_id' = letter.id::text)`,
+      select 1 from pgboss.job where name in ('letter.requested', 'letter.requested_by_address') and data->>'letter_id' = letter.id::text)`,
   'a confirmed account beside one that it has not superseded': `
     select count(*)::int as count from account other join account confirmed using (email)
     where confirmed.confirmed_at is not null and other.confirmed_at is null and other.superseded_at is null`,

@@ -199,7 +199,7 @@ export async function isDeviceLinkUsed({ query }: World, id: string): Promise<bo
 
 async function lettersAskedFor({ query }: World): Promise<number> {
   const [row] = await query<{ count: number }>(
-    `select count(*)::int as count from pgboss.job where name = 'letter.requested'`,
+    `select count(*)::int as count from pgboss.job where name in ('letter.requested', 'letter.requested_by_address')`,
   )
   return row!.count
 }

@@ -131,7 +131,7 @@ async function confirm(stage: Stage, { id, email, ticket }: SignUpAttempt): Prom
 /** Sends 1 to 4 copies of each message that there was, in random order. @returns how many */
 async function deliverAgain(stage: Stage, random: () => number): Promise<number> {
   const messages = await stage.query<{ name: string; data: object }>(
-    `select name, data from pgboss.job where name in ('account.created', 'letter.requested')`,
+    `select name, data from pgboss.job where name in ('account.created', 'letter.requested', 'letter.requested_by_address')`,
   )
   const copies = messages
     .flatMap(message => Array.from({ length: 1 + Math.floor(random() * 4) }, () => ({ ...message, at: random() })))
@@ -152,7 +152,7 @@ async function deliverAgain(stage: Stage, random: () => number): Promise<number>
 
 async function isIdle({ query }: Stage): Promise<boolean> {
   const rows = await query(
-    `select 1 from pgboss.job where name in ('account.created', 'letter.requested')
+    `select 1 from pgboss.job where name in ('account.created', 'letter.requested', 'letter.requested_by_address')
       and state in ('created', 'active', 'retry') limit 1`,
   )
   return rows.length === 0
