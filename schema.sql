@@ -191,6 +191,7 @@ create table device_link (
   expires_at timestamp with time zone,
   used_at timestamp with time zone,
   pending_since timestamp with time zone,
+  failed_at timestamp with time zone,
   constraint device_link_pkey PRIMARY KEY (email),
   constraint device_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
   constraint device_link_link_id_key UNIQUE (link_id),
@@ -210,6 +211,7 @@ comment on column device_link.sent_at is 'When the mail server last took an emai
 comment on column device_link.expires_at is 'Until when the link is good';
 comment on column device_link.used_at is 'When the link made a device known; it does so once';
 comment on column device_link.pending_since is 'When the request of request_id was noted that is to be dealt with; null when it was. Further ones leave it in its place';
+comment on column device_link.failed_at is 'When delivery of the last email was given up; null while one is tried and once one was sent';
 
 create table migration (
   number integer not null,

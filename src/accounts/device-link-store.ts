@@ -15,6 +15,7 @@ declare module '../storage/database.ts' {
       sent_at: Date | null
       expires_at: ColumnType<Date | null, never, never>
       used_at: Date | null
+      failed_at: Date | null
     }
   }
 }
@@ -22,7 +23,7 @@ declare module '../storage/database.ts' {
 /** How long a device link is good, from its last email. */
 export const DEVICE_LINK_LIFETIME = 24 * 3_600 // seconds
 const REQUESTED_AFTER = 60 // seconds
-const SENT_AGAIN_AFTER = 6 * 3_600 // seconds, while the link is unused
+const SENT_AGAIN_AFTER = 6 * 3_600 // seconds, while the link is unused or delivery failed
 const TRIED_FOR = 24 * 3_600 // seconds
 
 const isPending = sql`(link.pending_since > auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}))`
@@ -73,8 +74,8 @@ const isGood = sql`(used_at is null and coalesce(expires_at > auth_now(), true))
 /**
  * The link to send for a request: the unused one of the account, or a new one.
  * @param newId the id of a new one
- * @returns its id; undefined when its last email was sent so recently that no other is needed, or another request has
- *   taken the place of this one
+ * @returns its id; undefined when its last email was sent so recently that no other is needed, delivery to the address
+ *   was given up as recently, or another request has taken the place of this one
  */
 export async function prepareDeviceLink(
   db: Queryable,
@@ -90,9 +91,12 @@ export async function prepareDeviceLink(
       link_id = case when is_good then link_id else ${newId} end,
       sent_at = case when is_good then sent_at end,
       expires_at = case when is_good then expires_at end,
-      used_at = null
+      used_at = null,
+      failed_at = null
     from requested
     where link.email = requested.email
+      and not coalesce(failed_at between auth_now() - make_interval(secs => ${SENT_AGAIN_AFTER})
+        and auth_now() + make_interval(secs => ${REQUESTED_AFTER}), false) -- later than that, the clock was put back
       and not (is_good and coalesce(sent_at > auth_now() - make_interval(secs => ${SENT_AGAIN_AFTER}), false))
     returning link_id as id`.execute(db)
   return rows[0]?.id
@@ -118,7 +122,9 @@ export async function recordDeviceLinkFailure(
   reason: 'undeliverable' | 'given_up',
 ): Promise<void> {
   await sql`
-    with failed as (select account_id, email from device_link where link_id = ${linkId})
+    with failed as (
+      update device_link set failed_at = auth_now() where link_id = ${linkId} returning account_id, email
+    )
     ${eventForEach('device_link.failed', sql`failed`, { ...FACTS, reason: sql`${reason}` })}`.execute(db)
 }
 

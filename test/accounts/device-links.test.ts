@@ -27,10 +27,10 @@ const signInAt = ({ url }: TestService, body: object) =>
 const makeKnown = ({ url }: TestService, token: string) => send(`${url}/v1/device-tokens`, { json: { token } })
 
 /** A service whose time is the test's. */
-async function startWithClock(kind: DatabaseKind) {
+async function startWithClock(kind: DatabaseKind, env: Record<string, string> = {}) {
   let ahead = 0 // milliseconds
   const now = () => Date.now() + ahead
-  const test = await startTestService(kind, { env: ON, now })
+  const test = await startTestService(kind, { env: { ...ON, ...env }, now })
   const elapse = async (seconds: number) => {
     ahead += seconds * 1_000
     await shiftClock(test.service.database, ahead / 1_000)
@@ -77,6 +77,7 @@ for (const kind of DATABASES)
       const { email } = await confirmedAtOnce(service)
       await block(service, email)
       const [letter] = await waitForLinks(service, email, 1)
+      await waitForSettled(service) // the email is there before it is recorded as sent
       assert.match(letter!.text, /^Sign-in to Auth service from new devices is paused: /)
       const answers = await Promise.all(Array.from({ length: 50 }, () => makeKnown(service, tokenOf(letter!))))
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
@@ -163,6 +164,26 @@ for (const kind of DATABASES)
       assert.match(letter?.text ?? '', /^Вход в Example с новых устройств приостановлен: для /)
       await block(service, never)
       assert.deepEqual(await eventually(never), [{ type: 'device_link.failed', reason: 'undeliverable' }])
+    })
+
+    test('an address that the mail server refused is tried again 6 hours later at the earliest, however much is guessed', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: '550 5.1.1 no such mailbox' } })
+      await using service = await startWithClock(kind, { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` })
+      const { database } = service.service
+      const { email } = await confirmedAtOnce(service)
+      const failures = async () => {
+        await block(service, email)
+        await waitForSettled(service)
+        const failed = database.selectFrom('audit_event').select('reason').where('type', '=', 'device_link.failed')
+        return (await failed.execute()).map(({ reason }) => reason)
+      }
+      assert.deepEqual(await failures(), ['undeliverable'])
+      await service.elapse(61)
+      assert.deepEqual(await failures(), ['undeliverable'])
+      await service.elapse(6 * 3_600)
+      assert.deepEqual(await failures(), ['undeliverable', 'undeliverable'])
+      await service.elapse(-6 * 3_600)
+      assert.deepEqual(await failures(), Array(3).fill('undeliverable'), 'the clock was put back')
     })
 
     test('a request that waits in a long queue is not overtaken by the next ones', async () => {
