@@ -42,6 +42,12 @@ for (const kind of DATABASES)
 
     const attemptsAt = (sink: SmtpSink) => sink.lines.filter(line => line.startsWith('RCPT')).length
 
+    /** Waits until so many letters, held or not, have been tried and are to be tried again. */
+    async function untilFailed(service: TestService, letters: number): Promise<void> {
+      const failures = () => service.log().matchAll(/"job":"([^"]+)".*"a message will come again"/g)
+      while (new Set([...failures()].map(([, job]) => job)).size < letters) await pause(20)
+    }
+
     /** Waits until all tickets show the same, which is what they are to show in the end. */
     async function untilAll(service: TestService, accounts: SignedUp[], state: string): Promise<void> {
       for (const deadline = Date.now() + 60_000; ; await pause(50)) {
@@ -66,18 +72,13 @@ for (const kind of DATABASES)
       await using sink = await openSmtpSink({ replies: { RCPT: LATER } })
       await using service = await serviceBehind(sink)
       const email = newAddress()
-      const untilFailed = async (letters: number) => {
-        const failures = () => service.log().matchAll(/"job":"([^"]+)".*"a message will come again"/g)
-        const failed = () => new Set([...failures()].map(([, job]) => job)).size
-        while (failed() < letters) await pause(20)
-      }
       for (let count = 0; count < AN_HOUR; count++) await signUp(service, { email })
-      await untilFailed(AN_HOUR)
+      await untilFailed(service, AN_HOUR)
       const before = sink.connections
       const held = 2 * AN_HOUR // emails that are tried again open no more than AN_HOUR connections
       for (let count = 1; count <= held; count++) {
         await signUp(service, { email })
-        await untilFailed(AN_HOUR + count)
+        await untilFailed(service, AN_HOUR + count)
       }
       assert.ok(sink.connections - before < held, `${sink.connections - before} connections`)
     })
@@ -158,7 +159,7 @@ for (const kind of DATABASES)
       await using sink = await openSmtpSink({ replies: { RCPT: LATER } })
       await using service = await serviceBehind(sink)
       const accounts = await signUpOften(service, newAddress())
-      while (attemptsAt(sink) < 2 * AN_HOUR) await pause(20)
+      await untilFailed(service, SIGN_UPS)
       const { database } = service.service
       await shiftClock(database, 2 * DAY + 60)
       await sql`update pgboss.job set start_after = now() where state = 'retry'`.execute(database) // pauses are of the real clock
