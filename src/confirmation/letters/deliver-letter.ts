@@ -10,10 +10,9 @@ import type { InHand, MessageInHand } from '../../storage/queue.ts'
 import type { StatementBatches } from '../../storage/statement-batches.ts'
 import { holdLetter } from './hold-letter.ts'
 import { composeLetter } from './letter-content.ts'
-import { type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
+import { allowRequest, type LetterLimitsNeeds, releaseLetter } from './letter-limits.ts'
 import { assignLetter, deleteLetter, type Letter, recordDeferral, recordFailure } from './letter-store.ts'
 import type { LetterTokens } from './letter-token.ts'
-import { allowRequest } from './request-limit.ts'
 import type { UnrecordedEmails } from './unrecorded-emails.ts'
 
 export type DeliverLetterNeeds = LetterLimitsNeeds & {
