@@ -23,7 +23,7 @@ const PARKED = 'parked'`,
     replace: `QueueConsumer({
       boss,
       name,
-      deliver: async taken => {
+      deliver: async (taken, setAside) => {
         let fate: Fate = { status: 'done' }
         let times = 0
         const again = () => (times++ === 0 ? taken : { job: taken.job }) // as it is when another process has taken it
@@ -31,7 +31,7 @@ const PARKED = 'parked'`,
           await new Promise(resolve => setTimeout(resolve, chance() * ${LONGEST_PAUSE}))
           const together = 1 + Math.floor(chance() * left)
           left -= together
-          for (const each of await Promise.all(Array.from({ length: together }, () => deliver(again()))))
+          for (const each of await Promise.all(Array.from({ length: together }, () => deliver(again(), setAside))))
             if (fate.status !== 'again') fate = each
         }
         return fate
