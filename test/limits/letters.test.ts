@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { recordShown } from '../../src/confirmation/letters/held-letter-store.ts'
 import { releaseLettersTo } from '../../src/confirmation/letters/letter-limit-store.ts'
@@ -141,3 +142,23 @@ for (const kind of DATABASES)
       assert.deepEqual(new Set(later), new Set([1]), 'those that were held come a day later')
     })
   })
+
+test('A mailbox whose held emails somebody locks keeps none of the others waiting, on PostgreSQL', async () => {
+  await using service = await startTestService('PostgreSQL')
+  const { database, queue } = service.service
+  const emails = ['a', 'b', 'c'].map(newAddress)
+  await sql`with account as (
+      insert into account (id, email, locale, password_phc, password_pepper, password_version)
+      select gen_random_uuid(), email, 'en', '', '', 1 from unnest(${emails}::text[]) as email returning id, email
+    ) insert into confirmation_letter (id, account_id, address, sign_up, waits)
+      select gen_random_uuid(), id, email, true, true from account`.execute(database)
+  await using opened = new AsyncDisposableStack()
+  const holder = new pg.Client({ connectionString: service.databaseUrl! })
+  await holder.connect()
+  opened.defer(() => holder.end())
+  await holder.query('begin')
+  await holder.query('select from confirmation_letter where address = $1 for update', [emails[1]])
+  await assert.rejects(releaseHeldLetters({ database, queue }), AggregateError)
+  await lettersTo(service, emails[0]!)
+  await lettersTo(service, emails[2]!)
+})

@@ -45,19 +45,24 @@ export async function allowRequest(attempts: AttemptLimits, mailbox: string): Pr
   }
 }
 
-/** Releases held letters that may be sent by now. */
-export async function releaseHeldLetters({ database, queue }: LetterLimitsNeeds): Promise<void> {
-  for (let after = ''; ; ) {
+/** Releases held letters that may be sent by now. A mailbox where that fails keeps none of the others waiting. */
+export async function releaseHeldLetters(
+  { database, queue }: LetterLimitsNeeds,
+  stopping?: AbortSignal,
+): Promise<void> {
+  const errors: unknown[] = []
+  for (let after: string | undefined = ''; after !== undefined; ) {
     const mailboxes = await mailboxesOfHeldLetters(database, after)
-    for (const mailbox of mailboxes)
+    for (const mailbox of mailboxes) {
+      if (stopping?.aborted) return
       await inTransaction(database, async transaction => {
         await lockLettersTo(transaction, mailbox)
         await sendOn(transaction, queue, await releaseLettersTo(transaction, mailbox))
-      })
-    const last = mailboxes.at(-1)
-    if (last === undefined) return
-    after = last
+      }).catch(error => errors.push(error))
+    }
+    after = mailboxes.at(-1)
   }
+  if (errors.length > 0) throw new AggregateError(errors, `held emails to ${errors.length} mailboxes were not released`)
 }
 
 async function sendOn(transaction: DatabaseTransaction, queue: Queue, ids: readonly string[]): Promise<void> {
