@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
 import { deleteOldDeviceLinks } from './accounts/device-link-store.ts'
 import { deleteOldEvents } from './audit/audit-store.ts'
@@ -22,7 +22,7 @@ const MINUTE = 60_000 // milliseconds
 const LOAD_KEYS_EVERY = MINUTE / 3
 const LOAD_KEYS_WITHIN = MINUTE / 4
 
-type Housekeeping = LetterLimitsNeeds & {
+type Needs = LetterLimitsNeeds & {
   signingKeys: SigningKeys
   secretKeys: KeyRing
   peppers: Peppers
@@ -34,38 +34,48 @@ type Housekeeping = LetterLimitsNeeds & {
   onMissedDeadline(what: 'key_load'): void
 }
 
+export type Housekeeping = {
+  /** Begins nothing more, and waits for the statements under way, for that many milliseconds at the most. */
+  stop(timeout: number): Promise<void>
+}
+
 /**
  * Does what comes due with time: loads keys each twenty seconds, sees to signing keys and waiting letters each minute and
  * to what is outlived each ten minutes. No task waits for another.
  */
-export function startHousekeeping(needs: Housekeeping): AsyncDisposable {
+export function startHousekeeping(needs: Needs): Housekeeping {
   const { database, secretKeys, signingKeys, peppers, logger, onMissedDeadline } = needs
   const late = {
     onMissed: () => onMissedDeadline('key_load'),
     otherwise: `keys were not loaded in ${LOAD_KEYS_WITHIN} ms`,
   }
   const idleSessions = new IdleSessionSweep(needs.sessionTtl)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const repeat = (interval: number, task: () => Promise<void>) => repeatUntil(signal, interval, task, logger)
   const tasks = [
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), late), logger),
-    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), late), logger),
-    repeat(MINUTE, () => noteMakingKey(database, secretKeys), logger),
-    repeat(MINUTE, () => signingKeys.maintain(), logger),
-    repeat(MINUTE, () => releaseHeldLetters(needs), logger),
-    repeat(10 * MINUTE, () => deleteOutlived(needs), logger),
-    repeat(10 * MINUTE, () => idleSessions.run(database), logger),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), late)),
+    repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), late)),
+    repeat(MINUTE, () => noteMakingKey(database, secretKeys)),
+    repeat(MINUTE, () => signingKeys.maintain()),
+    repeat(MINUTE, () => releaseHeldLetters(needs, signal)),
+    repeat(10 * MINUTE, () => deleteOutlived(needs, signal)),
+    repeat(10 * MINUTE, () => idleSessions.run(database, signal)),
   ]
   return {
-    async [Symbol.asyncDispose]() {
-      await Promise.all(tasks.map(stop => stop()))
+    async stop(timeout) {
+      stopping.abort()
+      const runs = Promise.all(tasks.map(running => running()))
+      await Promise.race([runs, pause(timeout, undefined, { ref: false })])
     },
   }
 }
 
 /** Deletes unconfirmed accounts, ended sessions, letters, device links, events and counted attempts whose time is over. */
-export async function deleteOutlived({
-  database,
-  auditRetention,
-}: Pick<Housekeeping, 'database' | 'auditRetention'>): Promise<void> {
+export async function deleteOutlived(
+  { database, auditRetention }: Pick<Needs, 'database' | 'auditRetention'>,
+  stopping?: AbortSignal,
+): Promise<void> {
   for (const deleteSome of [
     deleteUnconfirmedAccounts,
     deleteOutlivedSessions,
@@ -74,18 +84,24 @@ export async function deleteOutlived({
     deleteForgottenAttempts,
     (db: Queryable) => deleteOldEvents(db, auditRetention),
   ])
-    while ((await deleteSome(database)) > 0) await nextTurn() // requests go first
+    while (!stopping?.aborted && (await deleteSome(database)) > 0) await nextTurn() // requests go first
 }
 
-/** @returns what stops it and waits for a run that is under way */
-function repeat(interval: number, task: () => Promise<void>, logger: Logger): () => Promise<void> {
+/** @returns what tells of the run that is under way */
+function repeatUntil(
+  stopping: AbortSignal,
+  interval: number,
+  task: () => Promise<void>,
+  logger: Logger,
+): () => Promise<void> {
   let running = Promise.resolve()
+  const run = async () => {
+    if (!stopping.aborted) await task()
+  }
   const timer = setInterval(() => {
-    running = running.then(task).catch(error => logger.warn({ err: error }, 'housekeeping failed and will be repeated'))
+    running = running.then(run).catch(error => logger.warn({ err: error }, 'housekeeping failed and will be repeated'))
   }, interval)
   timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
+  stopping.addEventListener('abort', () => clearInterval(timer))
+  return () => running
 }

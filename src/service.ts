@@ -71,7 +71,7 @@ export type ServiceOptions = {
 const BACKLOG = 4_096
 
 // Together below the 10 seconds after which the stop is cut short.
-const FINISH_WITHIN = 8_000 // milliseconds that messages in hand have at the stop
+const FINISH_WITHIN = 8_000 // milliseconds that messages in hand and housekeeping have at the stop
 const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whose message will come again
 
 /**
@@ -108,17 +108,18 @@ export async function startService(
   const areas = await openAreas({ config, storage, queue, metrics, publicUrl, now, logger })
   opened.defer(() => areas.lanes.close())
   await lowerHashingPriority()
-  opened.use(
-    startHousekeeping({
-      ...areas,
-      database: storage.backgroundDatabase,
-      secretKeys: storage.secretKeys,
-      auditRetention: config.auditRetention,
-      sessionTtl: config.sessionTtl,
-      logger,
-      onMissedDeadline,
-    }),
-  )
+  const housekeeping = startHousekeeping({
+    ...areas,
+    database: storage.backgroundDatabase,
+    secretKeys: storage.secretKeys,
+    auditRetention: config.auditRetention,
+    sessionTtl: config.sessionTtl,
+    logger,
+    onMissedDeadline,
+  })
+  opened.defer(async () => {
+    await Promise.all([housekeeping.stop(FINISH_WITHIN), queue.stop(FINISH_WITHIN)])
+  })
   const readiness = new Readiness({
     checks: {
       database: () => probeWrite(storage.database),

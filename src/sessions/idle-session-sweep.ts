@@ -22,9 +22,9 @@ export class IdleSessionSweep {
     this.#after = uuidv7({ msecs: Math.floor(Date.now() - Math.random() * longestLife * 1_000) })
   }
 
-  async run(database: Database): Promise<void> {
+  async run(database: Database, stopping?: AbortSignal): Promise<void> {
     let rounds = 0
-    for (let page = 0; page < PAGES_A_RUN && rounds < 2; page++) {
+    for (let page = 0; page < PAGES_A_RUN && rounds < 2 && !stopping?.aborted; page++) {
       const last = await deleteIdleSessions(database, this.#after)
       if (last === undefined) rounds++
       this.#after = last ?? BEFORE_ALL

@@ -72,7 +72,7 @@ export type Queue = {
   longestWait(kinds: readonly MessageKind[]): Promise<number>
   /** Throws when the queue cannot be reached or accepts no writes. */
   check(): Promise<void>
-  /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. */
+  /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. Once, however often told. */
   stop(timeout: number): Promise<void>
 }
 
@@ -122,6 +122,7 @@ export function createQueue(options: {
   })
 
   let opening: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
   const open = async () => {
     await boss.start().catch(error => {
       throw errorCode(error) === INSUFFICIENT_PRIVILEGE ? missingRights(error) : error
@@ -130,6 +131,15 @@ export function createQueue(options: {
     await boss.createQueue(PARKED)
     for (const { name } of kinds) await ensureQueue(boss, name)
     if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
+  }
+  const stop = async (timeout: number) => {
+    const isOpen = await opening?.then(
+      () => true,
+      () => false,
+    )
+    if (!isOpen) return
+    await Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
+    await boss.stop()
   }
 
   return {
@@ -182,14 +192,9 @@ export function createQueue(options: {
     async check() {
       await boss.getDb().executeSql('select id from write_probe for update skip locked') // as `probeWrite` does
     },
-    async stop(timeout) {
-      const isOpen = await opening?.then(
-        () => true,
-        () => false,
-      )
-      if (!isOpen) return
-      await Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
-      await boss.stop()
+    stop(timeout) {
+      stopping ??= stop(timeout)
+      return stopping
     },
   }
 }

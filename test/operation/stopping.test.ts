@@ -3,8 +3,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
+import pg from 'pg'
+import { deleteOutlived } from '../../src/housekeeping.ts'
+import { createTestDatabase, DATABASES, openTestDatabase } from '../support/database.ts'
+import { untilWaitingOrDone } from '../support/lock-waits.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
-import { fillDataDirectory, newAddress, PASSWORD, send } from '../support/service.ts'
+import { fillDataDirectory, newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
 import { openSmtpSink } from '../support/smtp-sink.ts'
 
 async function filledDirectory() {
@@ -117,5 +122,93 @@ describe('stopping', () => {
     const { code, stdout } = await service.ended()
     assert.equal(code, 1)
     assert.match(stdout, /a failure that only a new start can mend/)
+  })
+})
+
+const insertOutlived = (count: number) => `
+  insert into account (id, email, locale, password_phc, password_pepper, password_version, created_at)
+  select gen_random_uuid(), 'outlived' || i || '@example.com', 'en', '', '', 1, now() - interval '8 days'
+  from generate_series(1, ${count}) i`
+
+describe('stopping while housekeeping deletes what is outlived', () => {
+  for (const kind of DATABASES)
+    test(`it deletes no more than it has begun with, on ${kind}`, async () => {
+      await using opened = await openTestDatabase(kind)
+      const { database } = opened
+      await sql.raw(insertOutlived(2_500)).execute(database)
+      const stopping = new AbortController()
+      const deleting = deleteOutlived({ database, auditRetention: 90 * 86_400 }, stopping.signal)
+      stopping.abort()
+      await deleting
+      const { rows } = await sql<{ left: number }>`select count(*)::int as left from account`.execute(database)
+      assert.equal(rows[0]!.left, 1_500)
+    })
+
+  const SOONER = {
+    file: 'housekeeping.ts',
+    find: '10 * MINUTE, () => deleteOutlived',
+    replace: '500, () => deleteOutlived',
+  }
+  const ONE_BY_ONE = { file: 'storage/database.ts', find: 'DELETED_AT_ONCE = 1_000', replace: 'DELETED_AT_ONCE = 1' }
+
+  /** A service whose housekeeping waits for a lock on all that is outlived. */
+  async function serviceThatDeletes(count: number, smtpPort: number) {
+    await using opened = new AsyncDisposableStack()
+    const { url: databaseUrl } = opened.use(await createTestDatabase())
+    const env = {
+      AUTH_DATA_DIR: opened.use(await emptyDirectory()).path,
+      AUTH_DATABASE_URL: databaseUrl,
+      AUTH_SECRET_KEY: SECRET_KEY,
+      AUTH_SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
+    }
+    const migrating = await new ServiceProcess(env, ['migrate']).ended()
+    assert.equal(migrating.code, 0, migrating.stderr)
+    const holder = new pg.Client({ connectionString: databaseUrl })
+    await holder.connect()
+    opened.defer(() => holder.end())
+    await holder.query(insertOutlived(count))
+    await holder.query('begin')
+    await holder.query('select from account for update')
+    const service = opened.use(new ServiceProcess(env, [], [SOONER, ONE_BY_ONE]))
+    const url = await service.started()
+    await untilWaitingOrDone(databaseUrl, service.ended())
+    const parts = opened.move()
+    return { service, url, holder, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  }
+
+  async function untilClosed(url: string): Promise<void> {
+    while (await send(`${url}/livez`).then(Boolean, () => false)) await pause(10)
+  }
+
+  test('messages in hand are finished meanwhile, and a statement that waits for a lock is given up', async () => {
+    const taken = Promise.withResolvers<void>()
+    await using sink = await openSmtpSink({ untilTaken: () => taken.promise })
+    await using deleting = await serviceThatDeletes(1, sink.port)
+    const { service, url, holder } = deleting
+    await send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
+    while (!sink.lines.includes('DATA')) await pause(10)
+    service.child.kill('SIGTERM')
+    await untilClosed(url)
+    taken.resolve()
+    const { code } = await service.ended()
+    assert.equal(code, 0, service.output)
+    const { rows } = await holder.query(
+      "select state, count(*)::int from pgboss.job where state <> 'completed' group by 1",
+    )
+    assert.deepEqual(rows, [])
+    assert.equal(sink.letters.length, 1)
+  })
+
+  test('no further batch is begun', async () => {
+    await using sink = await openSmtpSink()
+    await using deleting = await serviceThatDeletes(5_000, sink.port)
+    const { service, url, holder } = deleting
+    service.child.kill('SIGTERM')
+    await untilClosed(url)
+    await holder.query('rollback')
+    const { code } = await service.ended()
+    assert.equal(code, 0, service.output)
+    const { rows } = await holder.query('select count(*)::int as left from account')
+    assert.ok(rows[0].left > 0)
   })
 })
