@@ -40,6 +40,8 @@ export type Mailer = {
    * @throws MailError
    */
   check(): Promise<void>
+  /** Takes note that the mail server accepted an email of another mailer, so is in no trouble. */
+  heardOfDelivery(): void
   /** How the mail server was met last. */
   health(): MailHealthState
   /** What is wrong with it, while it is degraded. */
@@ -74,6 +76,8 @@ export type MailerOptions = {
   logger: Logger
   /** Is told when the health changes. */
   onHealth?: (health: MailHealthState) => void
+  /** Is told when the server accepted an email. */
+  onDelivered?: () => void
   /** Is told when the server (`smtp`), or a place among the emails on their way to it (`smtp_slot`), took too long. */
   onMissedDeadline?: (what: 'smtp' | 'smtp_slot') => void
 }
@@ -92,14 +96,17 @@ const UNSHOWN_PART = 0.1 // of the connections; such emails are few
 /** Opens both mailers. @param options.connections of both together, of which each has at least one */
 export function openMailers({ connections, onHealth, logger, ...options }: MailerOptions): Mailers {
   const ofUnshown = Math.max(1, Math.floor(connections * UNSHOWN_PART))
-  const open = (emails: 'shown' | 'unshown', share: number) =>
+  const open = (emails: 'shown' | 'unshown', share: number, onDelivered?: () => void) =>
     openMailer({
       ...options,
       connections: Math.max(1, share),
       logger: logger.child({ emails }),
       onHealth: () => onHealth?.(health()),
+      ...(onDelivered && { onDelivered }),
     })
-  const [shown, unshown] = [open('shown', connections - ofUnshown), open('unshown', ofUnshown)]
+  const unshown = open('unshown', ofUnshown)
+  // Unshown emails are few: without this, their mailer could stay degraded for days. Never the other way.
+  const shown = open('shown', connections - ofUnshown, unshown.heardOfDelivery)
   const health = () => {
     const states = [shown.health(), unshown.health()]
     return (['degraded', 'unknown'] as const).find(state => states.includes(state)) ?? 'ok'
@@ -121,6 +128,7 @@ export function openMailer({
   connections,
   logger,
   onHealth,
+  onDelivered = () => {},
   onMissedDeadline = () => {},
 }: MailerOptions): Mailer {
   const { credentials } = server
@@ -170,6 +178,7 @@ export function openMailer({
     lastDelivery = performance.now() - began
     place.accepted()
     health.delivered()
+    onDelivered()
   }
 
   const deliver = async (letter: OutgoingLetter, record?: () => Promise<void>) => {
@@ -196,6 +205,7 @@ export function openMailer({
     concurrency: () => Math.max(concurrency.limit, concurrency.inFlight),
     lastDelivery: () => lastDelivery,
     check: () => health.check(),
+    heardOfDelivery: () => health.delivered(),
     health: () => health.state,
     lastError: () => health.lastError,
     async close(patience = PATIENCE) {

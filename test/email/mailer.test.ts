@@ -405,8 +405,8 @@ describe('emails that no ticket shows', () => {
     assert.equal(mailers.health(), 'degraded')
     assert.equal(told.at(-1), 'degraded')
     sink.replies = {}
-    await unshown.send(letter())
-    assert.equal(mailers.health(), 'ok')
+    await shown.send(letter())
+    assert.equal(mailers.health(), 'ok', 'one of the others shows that the server is well')
     assert.equal(told.at(-1), 'ok')
   })
 
