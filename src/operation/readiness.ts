@@ -122,10 +122,10 @@ export class Readiness {
   }
 }
 
-const byPart = <Value>(valueOf: (part: Part) => Value): Record<Part, Value> => ({
-  database: valueOf('database'),
-  queue: valueOf('queue'),
-  keys: valueOf('keys'),
+const byPart = <Value>(valueFor: (part: Part) => Value): Record<Part, Value> => ({
+  database: valueFor('database'),
+  queue: valueFor('queue'),
+  keys: valueFor('keys'),
 })
 
 const statusOf = (checked: Record<Part, Checked>): ReadinessStatus => ({
