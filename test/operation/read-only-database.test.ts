@@ -93,7 +93,7 @@ describe('when the database accepts no writes after a failover', () => {
     assert.ok((await refreshAll()).every(status => status === 503))
     assert.equal((await send(`${url}/readyz`)).status, 503)
     const { dependencies } = await readiness(metricsUrl)
-    for (const name of ['database', 'queue']) {
+    for (const name of ['database', 'queue'] as const) {
       const { state, checked_seconds_ago, ok_seconds_ago } = dependencies[name]
       assert.equal(state, 'failed')
       assert.ok(

@@ -1,6 +1,8 @@
+import type { ReadinessReport } from '../../src/operation/readiness.ts'
+
 /** All that the port of the metrics tells of how the parts of the service are. */
-export async function readiness(metricsUrl: string): Promise<any> {
-  return (await fetch(new URL('/readyz', metricsUrl))).json()
+export async function readiness(metricsUrl: string): Promise<ReadinessReport> {
+  return (await fetch(new URL('/readyz', metricsUrl))).json() as Promise<ReadinessReport>
 }
 
 /** How often each deadline was missed, as the metrics tell. */
