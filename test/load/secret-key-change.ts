@@ -7,6 +7,7 @@ import { confirmedAccount } from '../measuring/accounts.ts'
 import { freePort } from '../measuring/free-port.ts'
 import type { Experiment, Findings, Trial } from '../proof/experiment.ts'
 import type { Alteration } from '../support/altered-source.ts'
+import { readiness } from '../support/metrics.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
 import { type Answer, exchange, type SignedUp, send, signIn } from '../support/service.ts'
@@ -86,6 +87,7 @@ export async function runSecretKeyChange(trial: Trial, alterations: Alteration[]
       AUTH_DATA_DIR: directory.path,
       AUTH_PORT: String(port),
       AUTH_RATE_LIMITS: 'off',
+      AUTH_METRICS_LISTEN: `127.0.0.1:${await freePort()}`,
     }
     return opened.use(new Startable(`http://localhost:${port}`, settings, [...fasterKeys, ...alterations]))
   }
@@ -102,6 +104,10 @@ class Startable implements AsyncDisposable {
     this.url = url
     this.#settings = settings
     this.#alterations = alterations
+  }
+
+  get metricsUrl(): string {
+    return `http://${this.#settings.AUTH_METRICS_LISTEN}/metrics`
   }
 
   async start(keys: readonly string[]): Promise<void> {
@@ -196,10 +202,10 @@ const newKey = (index: number): string => `k${index}:${randomBytes(32).toString(
 const idOf = (key: string): string => key.split(':')[0]!
 
 /** Whether a process tells in time that it lacks a key. */
-async function isToldByReadyz({ url }: Startable): Promise<boolean> {
+async function isToldByReadyz({ metricsUrl }: Startable): Promise<boolean> {
   for (const deadline = Date.now() + LONGEST_WAIT; Date.now() < deadline; await pause(100)) {
-    const answer = await send(`${url}/readyz`).catch(() => undefined)
-    if (answer?.status === 503 && /is missing in AUTH_SECRET_KEY/.test(answer.body.reason)) return true
+    const report = await readiness(metricsUrl).catch(() => undefined)
+    if (report?.status === 'failed' && /is missing in AUTH_SECRET_KEY/.test(report.reason ?? '')) return true
   }
   return false
 }
