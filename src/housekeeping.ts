@@ -71,11 +71,15 @@ export function startHousekeeping(needs: Needs): Housekeeping {
   }
 }
 
-/** Deletes unconfirmed accounts, ended sessions, letters, device links, events and counted attempts whose time is over. */
+/**
+ * Deletes unconfirmed accounts, ended sessions, letters, device links, events and counted attempts whose time is over. A
+ * kind of which somebody locks one keeps none of the others.
+ */
 export async function deleteOutlived(
   { database, auditRetention }: Pick<Needs, 'database' | 'auditRetention'>,
   stopping?: AbortSignal,
 ): Promise<void> {
+  const errors: unknown[] = []
   for (const deleteSome of [
     deleteUnconfirmedAccounts,
     deleteOutlivedSessions,
@@ -84,24 +88,34 @@ export async function deleteOutlived(
     deleteForgottenAttempts,
     (db: Queryable) => deleteOldEvents(db, auditRetention),
   ])
-    while (!stopping?.aborted && (await deleteSome(database)) > 0) await nextTurn() // requests go first
+    try {
+      while (!stopping?.aborted && (await deleteSome(database)) > 0) await nextTurn() // requests go first
+    } catch (error) {
+      errors.push(error)
+    }
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} kinds of outlived rows were not deleted`)
 }
 
-/** @returns what tells of the run that is under way */
-function repeatUntil(
+/**
+ * Does a task again and again, one run at a time: where one takes longer than the interval, the next ones are left out.
+ * @returns what tells of the run that is under way
+ */
+export function repeatUntil(
   stopping: AbortSignal,
   interval: number,
   task: () => Promise<void>,
   logger: Logger,
 ): () => Promise<void> {
-  let running = Promise.resolve()
-  const run = async () => {
-    if (!stopping.aborted) await task()
-  }
+  let running: Promise<void> | undefined
+  const run = async () => task()
   const timer = setInterval(() => {
-    running = running.then(run).catch(error => logger.warn({ err: error }, 'housekeeping failed and will be repeated'))
+    running ??= run()
+      .catch(error => logger.warn({ err: error }, 'housekeeping failed and will be repeated'))
+      .finally(() => {
+        running = undefined
+      })
   }, interval)
   timer.unref()
   stopping.addEventListener('abort', () => clearInterval(timer))
-  return () => running
+  return async () => running
 }

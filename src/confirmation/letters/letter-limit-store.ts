@@ -38,6 +38,14 @@ export async function lockLettersTo(transaction: DatabaseTransaction, ...mailbox
 }
 
 /**
+ * Lets no statement of a transaction wait for a lock longer than a second: while it waits for a letter, new letters to the
+ * mailbox would wait for it.
+ */
+export async function boundLockWaits(transaction: DatabaseTransaction): Promise<void> {
+  await sql`set local lock_timeout = '1s'`.execute(transaction)
+}
+
+/**
  * Releases those letters that are the only ones to their mailbox that wait for their turn, where a regular place is
  * left: as `releaseLettersTo` would, for many mailboxes in one statement.
  */

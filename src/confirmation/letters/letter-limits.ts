@@ -3,7 +3,13 @@ import { LimitRefusal } from '../../limits/errors.ts'
 import { type Database, type DatabaseTransaction, inTransaction } from '../../storage/database.ts'
 import type { Queue } from '../../storage/queue.ts'
 import { letterRequested } from '../messages.ts'
-import { hasPlaceFor, lockLettersTo, mailboxesOfHeldLetters, releaseLettersTo } from './letter-limit-store.ts'
+import {
+  boundLockWaits,
+  hasPlaceFor,
+  lockLettersTo,
+  mailboxesOfHeldLetters,
+  releaseLettersTo,
+} from './letter-limit-store.ts'
 import type { Letter } from './letter-store.ts'
 
 export type LetterLimitsNeeds = { database: Database; queue: Queue }
@@ -56,6 +62,7 @@ export async function releaseHeldLetters(
     for (const mailbox of mailboxes) {
       if (stopping?.aborted) return
       await inTransaction(database, async transaction => {
+        await boundLockWaits(transaction)
         await lockLettersTo(transaction, mailbox)
         await sendOn(transaction, queue, await releaseLettersTo(transaction, mailbox))
       }).catch(error => errors.push(error))
