@@ -168,7 +168,8 @@ async function openPostgres(
   const onWait = onceAMinute((blockers: Blocker[]) =>
     logger.warn({ blockers }, 'the migration waits for locks that other transactions hold; it is tried again'),
   )
-  const migrations = await migrate(forMigration, { onWait })
+  const onTurnOfAnother = onceAMinute(() => logger.info('another process migrates the database; this one waits for it'))
+  const migrations = await migrate(forMigration, { onWait, onTurnOfAnother })
   const databases = {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),

@@ -23,17 +23,21 @@ const LONGEST_LOCK_WAIT = 1_200
 const LET_OTHERS_THROUGH = 5_000 // milliseconds
 const LOOKED_AGAIN_AFTER = 400 // milliseconds; several times within a wait
 const PATIENCE = 600_000 // milliseconds
+/** Milliseconds of a pause after which the server ends the transaction: the host of the process is lost, and others wait. */
+const LONGEST_PAUSE = 60_000
 
-const SHOWN_AS = 'auth-service migration' // in pg_stat_activity, and to another one that waits for it
+const SHOWN_AS = 'auth-service migration' // in pg_stat_activity
 
 /** SQLSTATEs lock_not_available and deadlock_detected: the transaction may succeed when the other ones have ended. */
 const LOCKED = ['55P03', '40P01']
 
-export type LockPatience = {
+export type MigrateOptions = {
   /** Milliseconds after which a lock that is not to be had ends it. */
   patience?: number
   /** Is told before each further try. */
   onWait?: (blockers: Blocker[]) => void
+  /** Is told, again and again, that another process migrates, which this one waits for. */
+  onTurnOfAnother?: () => void
 }
 
 type Migration = { number: number; name: string; text: string; checksum: string }
@@ -46,11 +50,11 @@ type Migration = { number: number; name: string; text: string; checksum: string 
  * @throws OperatorError when the database is newer than the program, a migration was edited after it ran, the role may not
  *   change the schema, or others keep its tables for long
  */
-export async function migrate(database: Database, patience?: LockPatience): Promise<string[]> {
+export async function migrate(database: Database, options: MigrateOptions = {}): Promise<string[]> {
   const known = await readMigrations()
   if ((await pendingOn(database, known)).length === 0) return []
   try {
-    return await run(database, known, patience)
+    return await run(database, known, options)
   } catch (error) {
     if (errorCode(error) === INSUFFICIENT_PRIVILEGE) throw missingRights(error)
     throw error
@@ -86,9 +90,9 @@ async function pendingOn(database: Database, known: Migration[]): Promise<Migrat
   return (await hasMigrations(database)) ? pendingOf(known, database) : known
 }
 
-function run(database: Database, known: Migration[], patience?: LockPatience): Promise<string[]> {
+function run(database: Database, known: Migration[], options: MigrateOptions): Promise<string[]> {
+  const { onTurnOfAnother = () => {} } = options
   const work = async (transaction: DatabaseTransaction) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(transaction)
     await sql`create table if not exists migration (
       number integer primary key,
       name text not null,
@@ -99,22 +103,52 @@ function run(database: Database, known: Migration[], patience?: LockPatience): P
     for (const migration of pending) await apply(migration, transaction)
     return pending.map(migration => migration.name)
   }
-  return inPatientTransaction(database, work, patience)
+  return inTurn(database, turn => patiently(turn, work, options), onTurnOfAnother)
+}
+
+/** The transaction of the one process that migrates, and the database, by which another connection watches it. */
+type Turn = { transaction: DatabaseTransaction; pid: number; database: Database }
+
+/**
+ * Runs `work` in one transaction, without limit of time, while no other process does. Until then this one asks for nothing
+ * else, so that nobody waits behind it. It waits without end: the other one has finished, given up or been ended before.
+ */
+async function inTurn<Result>(
+  database: Database,
+  work: (turn: Turn) => Promise<Result>,
+  onTurnOfAnother: () => void,
+): Promise<Result> {
+  for (; ; await pause(LOOKED_AGAIN_AFTER)) {
+    const done = await inTransaction(database, async transaction => {
+      const { rows } = await sql<{ pid: number; isOurs: boolean }>`
+        select pg_backend_pid() as pid, pg_try_advisory_xact_lock(${sql.lit(LOCK)}) as "isOurs",
+          set_config('application_name', ${SHOWN_AS}, true), set_config('statement_timeout', '0', true),
+          set_config('lock_timeout', ${String(LONGEST_LOCK_WAIT)}, true),
+          set_config('idle_in_transaction_session_timeout', ${String(LONGEST_PAUSE)}, true)
+      `.execute(transaction)
+      const { pid, isOurs } = rows[0]!
+      // Without plugins, since the guard against asking the database inside a transaction is one.
+      return isOurs && { result: await work({ transaction, pid, database: database.withoutPlugins() }) }
+    })
+    if (done) return done.result
+    onTurnOfAnother()
+  }
 }
 
 /**
- * Runs `work` in one transaction that may need whole tables, without limit of time once it has them. While somebody else
- * does, it is undone and tried again, so that nobody waits behind it for long.
+ * Does `work`, which may need whole tables. While somebody else has one, all but the turn is undone and tried again, so
+ * that nobody waits behind it for long.
  *
  * @throws OperatorError when it has been kept waiting for 10 minutes
  */
-async function inPatientTransaction<Result>(
-  database: Database,
+async function patiently<Result>(
+  turn: Turn,
   work: (transaction: DatabaseTransaction) => Promise<Result>,
-  { patience = PATIENCE, onWait = () => {} }: LockPatience = {},
+  { patience = PATIENCE, onWait = () => {} }: MigrateOptions,
 ): Promise<Result> {
+  await sql`savepoint untouched`.execute(turn.transaction)
   for (const deadline = performance.now() + patience; ; await pause(LET_OTHERS_THROUGH)) {
-    const outcome = await attempt(database, work)
+    const outcome = await attempt(turn, work)
     if ('result' in outcome) return outcome.result
     if (performance.now() > deadline) throw keptWaiting(outcome.blockers)
     onWait(outcome.blockers)
@@ -122,26 +156,19 @@ async function inPatientTransaction<Result>(
 }
 
 async function attempt<Result>(
-  database: Database,
+  { transaction, pid, database }: Turn,
   work: (transaction: DatabaseTransaction) => Promise<Result>,
 ): Promise<{ result: Result } | { blockers: Blocker[] }> {
-  const backend = Promise.withResolvers<number>()
   const over = new AbortController()
-  const blockers = watchBlockers(database, backend.promise, over.signal)
+  const blockers = watchBlockers(database, pid, over.signal)
   try {
-    const result = await inTransaction(database, async transaction => {
-      const { rows } = await sql<{ pid: number }>`
-        select pg_backend_pid() as pid, set_config('application_name', ${SHOWN_AS}, true),
-          set_config('statement_timeout', '0', true), set_config('lock_timeout', ${String(LONGEST_LOCK_WAIT)}, true)
-      `.execute(transaction)
-      backend.resolve(rows[0]!.pid)
-      return work(transaction)
-    })
-    return { result }
+    return { result: await work(transaction) }
   } catch (error) {
     if (!LOCKED.includes(errorCode(error) ?? '')) throw error
+    await sql`rollback to savepoint untouched`.execute(transaction) // which gives the locks on tables back
     over.abort()
-    return { blockers: await blockers }
+    // Behind a full pooler the other connection may wait for the one of this transaction.
+    return { blockers: await Promise.race([blockers, pause(LONGEST_LOCK_WAIT, [], { ref: false })]) }
   } finally {
     over.abort()
   }
@@ -151,10 +178,9 @@ async function attempt<Result>(
  * Whom a transaction was last seen waiting for. PostgreSQL tells only while it waits, and only another connection: without one
  * nobody is named. On the embedded database nobody else is there.
  */
-async function watchBlockers(database: Database, backend: Promise<number>, signal: AbortSignal): Promise<Blocker[]> {
+async function watchBlockers(database: Database, pid: number, signal: AbortSignal): Promise<Blocker[]> {
   let blockers: Blocker[] = []
   try {
-    const pid = await backend
     for await (const _ of every(LOOKED_AGAIN_AFTER, undefined, { signal })) {
       const { rows } = await sql<Blocker>`
         select distinct blocking.pid, application_name as application, xact_start as since

@@ -99,20 +99,62 @@ describe('a migration', () => {
 
   test('that never gets its locks changes nothing, and names who has them', async () => {
     await using created = await createTestDatabase()
-    await using migrating = await openTransaction(created.url, 'select pg_advisory_xact_lock(4190552317)')
+    await using other = await openTransaction(created.url, 'create table migration ()')
     const database = postgresDatabase(created.url, pino({ level: 'silent' }), { work: 'migration' })
     try {
       await assert.rejects(migrate(database, { patience: 0 }), {
         name: 'OperatorError',
-        message: new RegExp(
-          `^Needed: .*\nFound: .*${migrating.pid} \\(nightly backup, since \\d.*\nDo: .*pg_terminate`,
-        ),
+        message: new RegExp(`^Needed: .*\nFound: .*${other.pid} \\(nightly backup, since \\d.*\nDo: .*pg_terminate`),
       })
     } finally {
       await database.destroy()
     }
-    const { rows } = await migrating.client.query(`select to_regclass('migration') as migration`)
+    await other.client.query('rollback')
+    const { rows } = await other.client.query(`select to_regclass('migration') as migration`)
     assert.deepEqual(rows, [{ migration: null }])
+  })
+
+  test('that another process does is waited for, and costs no patience', async () => {
+    await using created = await createTestDatabase()
+    await using migrating = await openTransaction(created.url, 'select pg_advisory_xact_lock(4190552317)')
+    const database = postgresDatabase(created.url, pino({ level: 'silent' }), { work: 'migration' })
+    const unexpected: unknown[] = []
+    let waits = 0
+    try {
+      const names = await migrate(database, {
+        patience: 0,
+        onWait: blockers => void unexpected.push(blockers),
+        onTurnOfAnother() {
+          if (++waits === 5) void migrating.client.query('rollback')
+        },
+      })
+      assert.equal(names[0], '0001_initial.sql')
+    } finally {
+      await database.destroy()
+    }
+    assert.ok(waits >= 5)
+    assert.deepEqual(unexpected, [])
+  })
+
+  test('is tried by one process of several, and the others name nobody to terminate', async () => {
+    await using release = await laterRelease()
+    await using running = await startTestService('PostgreSQL')
+    await using opened = new AsyncDisposableStack()
+    const backup = opened.use(await openTransaction(running.databaseUrl!, 'lock table session in access share mode'))
+    const start = async () => {
+      const directory = opened.use(await emptyDirectory())
+      const env = { ...environmentOf(running), AUTH_DATA_DIR: directory.path, AUTH_MAILBOX: 'on' }
+      return opened.use(new ServiceProcess(env, [], release.alterations))
+    }
+    const first = await start()
+    await first.until(/the migration waits/)
+    const second = await start()
+    const [line] = await second.until(/^\{.*another process migrates.*\}$/m)
+    assert.equal(JSON.parse(line).level, 'info')
+    await backup.client.query('rollback')
+    for (const service of [first, second]) await service.started()
+    assert.ok(!second.output.includes('the migration waits'), second.output)
+    assert.equal(await hasLater(running), true)
   })
 })
 
@@ -120,21 +162,29 @@ for (const kind of DATABASES)
   describe(`a command of another release on ${kind}`, () => {
     const LIST = ['accounts', 'list', '--limit', '1']
 
-    test('changes no schema, and says what does', async () => {
-      await using release = await laterRelease()
-      await using database = kind === 'PostgreSQL' ? await createTestDatabase() : undefined
-      await using directory = await emptyDirectory()
+    async function commandsOnDatabase() {
+      await using opened = new AsyncDisposableStack()
+      const database = kind === 'PostgreSQL' ? opened.use(await createTestDatabase()) : undefined
+      const directory = opened.use(await emptyDirectory())
       if (!database) await fillDataDirectory(directory.path)
-      const env = {
+      const settings = {
         AUTH_DATA_DIR: directory.path,
-        ...(database && { AUTH_DATABASE_URL: database.url, AUTH_SECRET_KEY: SECRET_KEY }),
+        ...(database && { AUTH_DATABASE_URL: database.url, AUTH_MAILBOX: 'on', AUTH_SECRET_KEY: SECRET_KEY }),
       }
-      const run = async (args: string[], alterations: Alteration[] = []) => {
-        await using command = new ServiceProcess(env, args, alterations)
+      const run = async (args: string[], alterations: Alteration[] = [], env: Record<string, string> = {}) => {
+        await using command = new ServiceProcess({ ...settings, ...env }, args, alterations)
         const { code, stdout, stderr } = await command.ended()
         return `${code} ${stdout}${stderr}`
       }
-      if (database) {
+      const parts = opened.move()
+      return { run, isEmpty: database !== undefined, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+    }
+
+    test('changes no schema, and says what does', async () => {
+      await using release = await laterRelease()
+      await using database = await commandsOnDatabase()
+      const { run } = database
+      if (database.isEmpty) {
         assert.match(await run(LIST), /^1 [\s\S]*Found: +an empty one/)
         assert.match(await run(['migrate']), /^0 Ran 0001/)
       }
