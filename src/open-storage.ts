@@ -11,11 +11,17 @@ import type { KeyRing } from './secrets/key-ring.ts'
 import { OtherKeys } from './secrets/other-keys.ts'
 import { countPeppersSealedWith } from './secrets/pepper-store.ts'
 import { resealPeppers } from './secrets/peppers.ts'
-import { bindSecretKeys, checkSecretKeys, type SealedStore, type SecretKeyUse } from './secrets/secret-key-check.ts'
+import {
+  bindSecretKeys,
+  checkSecretKeys,
+  type SealedStore,
+  type SecretKeyCheck,
+  type SecretKeyUse,
+} from './secrets/secret-key-check.ts'
 import { hasSeenSecretKeys, idsOfMadeKeys } from './secrets/secret-key-store.ts'
 import { countSessionsWithTokenKey } from './sessions/session-store.ts'
 import { RELIED_ON } from './storage/bounded-client.ts'
-import { type Database, embeddedDatabase } from './storage/database.ts'
+import { type Database, embeddedDatabase, type Queryable } from './storage/database.ts'
 import { type Blocker, hasMigrations, migrate, refuseOtherSchema } from './storage/migrate.ts'
 import { postgresDatabase } from './storage/postgres.ts'
 import type { QueueBackend } from './storage/queue-backend.ts'
@@ -84,19 +90,19 @@ export async function openStorage(
 ): Promise<Storage> {
   await using opened = new AsyncDisposableStack()
   const failure = Promise.withResolvers<Error>()
+  const checkKeys = (db: Queryable) => checkedKeys(db, config)
   const { migrations, ...databases } = config.databaseUrl
-    ? await openPostgres(config.databaseUrl, opened, { mayMigrate, logger, missedDeadlines })
+    ? await openPostgres(config.databaseUrl, opened, { mayMigrate, checkKeys, logger, missedDeadlines })
     : await openEmbedded(config.dataDirectory, opened, {
         mayMigrate,
+        checkKeys,
         directoryPatience,
         logger,
         onFailure: failure.resolve,
       })
   const { backgroundDatabase } = databases
-  const isNew = !(await hasSeenSecretKeys(backgroundDatabase))
-  const keys = config.secretKey ?? (await secretKeyInDirectory(config.dataDirectory, isNew))
-  const keyCheck = { keys, uses: SECRET_KEY_USES, isShared: config.databaseUrl !== undefined }
-  await checkSecretKeys(backgroundDatabase, keyCheck)
+  const keyCheck = await checkKeys(backgroundDatabase)
+  const { keys } = keyCheck
   const otherKeys = new OtherKeys(keys.ids, () => idsOfMadeKeys(databases.database))
   const parts = opened.move()
   return {
@@ -110,6 +116,21 @@ export async function openStorage(
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
+
+/** The secret keys, once they fit the database. @throws OperatorError */
+async function checkedKeys(db: Queryable, config: Config): Promise<SecretKeyCheck> {
+  const isNew = !(await hasSeenSecretKeys(db))
+  const keys = config.secretKey ?? (await secretKeyInDirectory(config.dataDirectory, isNew))
+  const check = { keys, uses: SECRET_KEY_USES, isShared: config.databaseUrl !== undefined }
+  await checkSecretKeys(db, check)
+  return check
+}
+
+/**
+ * `checkKeys` is a part of the migration: a release that its keys keep from starting must not leave a schema with which the
+ * one before cannot start either.
+ */
+type MigrationOptions = { mayMigrate: boolean; checkKeys: (db: Queryable) => Promise<unknown> }
 
 // Loaded where it is used only: on PostgreSQL the key is a setting.
 async function secretKeyInDirectory(dataDirectory: string, isNew: boolean): Promise<KeyRing> {
@@ -134,9 +155,9 @@ export async function migrateStorage(config: Config, logger: Logger): Promise<st
 async function openEmbedded(
   dataDirectory: string,
   opened: AsyncDisposableStack,
-  options: { mayMigrate: boolean; directoryPatience: number; logger: Logger; onFailure: (error: Error) => void },
+  options: MigrationOptions & { directoryPatience: number; logger: Logger; onFailure: (error: Error) => void },
 ) {
-  const { mayMigrate, directoryPatience, logger, onFailure } = options
+  const { mayMigrate, checkKeys, directoryPatience, logger, onFailure } = options
   // Loaded where they are used only: on PostgreSQL they would be megabytes for nothing.
   const { openEmbeddedDatabase } = await import('./embedded/database.ts')
   const { lockDirectoryWithin } = await import('./embedded/directory-lock.ts')
@@ -146,17 +167,18 @@ async function openEmbedded(
   opened.defer(close)
   const database = embeddedDatabase(pglite)
   if (!mayMigrate && (await hasMigrations(database))) await refuseOtherSchema(database)
-  const migrations = await migrate(database)
+  const migrations = await migrate(database, { verify: checkKeys })
   return { database, backgroundDatabase: database, refreshDatabase: database, queueBackend: { pglite }, migrations }
 }
 
 async function openPostgres(
   url: string,
   opened: AsyncDisposableStack,
-  { mayMigrate, logger, missedDeadlines }: { mayMigrate: boolean; logger: Logger; missedDeadlines: MissedDeadlines },
+  options: MigrationOptions & { logger: Logger; missedDeadlines: MissedDeadlines },
 ) {
-  const open = (options?: Parameters<typeof postgresDatabase>[2]) => {
-    const database = postgresDatabase(url, logger, { ...options, onMissedDeadline: missedDeadlines.count })
+  const { mayMigrate, checkKeys, logger, missedDeadlines } = options
+  const open = (pool?: Parameters<typeof postgresDatabase>[2]) => {
+    const database = postgresDatabase(url, logger, { ...pool, onMissedDeadline: missedDeadlines.count })
     opened.defer(() => database.destroy())
     return database
   }
@@ -169,7 +191,7 @@ async function openPostgres(
     logger.warn({ blockers }, 'the migration waits for locks that other transactions hold; it is tried again'),
   )
   const onTurnOfAnother = onceAMinute(() => logger.info('another process migrates the database; this one waits for it'))
-  const migrations = await migrate(forMigration, { onWait, onTurnOfAnother })
+  const migrations = await migrate(forMigration, { verify: checkKeys, onWait, onTurnOfAnother })
   const databases = {
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),

@@ -32,6 +32,8 @@ const SHOWN_AS = 'auth-service migration' // in pg_stat_activity
 const LOCKED = ['55P03', '40P01']
 
 export type MigrateOptions = {
+  /** Is run in the transaction, after the last migration: what it throws undoes them all. Not where none is pending. */
+  verify?: (transaction: DatabaseTransaction) => Promise<unknown>
   /** Milliseconds after which a lock that is not to be had ends it. */
   patience?: number
   /** Is told before each further try. */
@@ -48,7 +50,7 @@ type Migration = { number: number; name: string; text: string; checksum: string 
  *
  * @returns the names of the migrations that were run
  * @throws OperatorError when the database is newer than the program, a migration was edited after it ran, the role may not
- *   change the schema, or others keep its tables for long
+ *   change the schema, or others keep its tables for long; and whatever `verify` throws
  */
 export async function migrate(database: Database, options: MigrateOptions = {}): Promise<string[]> {
   const known = await readMigrations()
@@ -91,7 +93,7 @@ async function pendingOn(database: Database, known: Migration[]): Promise<Migrat
 }
 
 function run(database: Database, known: Migration[], options: MigrateOptions): Promise<string[]> {
-  const { onTurnOfAnother = () => {} } = options
+  const { verify = async () => {}, onTurnOfAnother = () => {} } = options
   const work = async (transaction: DatabaseTransaction) => {
     await sql`create table if not exists migration (
       number integer primary key,
@@ -101,6 +103,7 @@ function run(database: Database, known: Migration[], options: MigrateOptions): P
     )`.execute(transaction)
     const pending = await pendingOf(known, transaction)
     for (const migration of pending) await apply(migration, transaction)
+    await verify(transaction)
     return pending.map(migration => migration.name)
   }
   return inTurn(database, turn => patiently(turn, work, options), onTurnOfAnother)

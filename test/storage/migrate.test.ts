@@ -180,6 +180,19 @@ for (const kind of DATABASES)
       return { run, isEmpty: database !== undefined, [Symbol.asyncDispose]: () => parts.disposeAsync() }
     }
 
+    test('that its secret keys keep from starting changes no schema, so that the release before starts again', async () => {
+      await using release = await laterRelease()
+      await using database = await commandsOnDatabase()
+      const { run } = database
+      if (database.isEmpty) assert.match(await run(['migrate']), /^0 /)
+      assert.match(await run(['keys', 'rotate']), /^0 /) // from now on the database is the key's
+      const other = { AUTH_SECRET_KEY: `k1:${Buffer.alloc(32, 'other').toString('base64')}` }
+      for (const args of [['migrate'], ['serve']])
+        assert.match(await run(args, release.alterations, other), /^1 [\s\S]*another key of the same id/)
+      assert.match(await run(LIST), /^0 /)
+      assert.match(await run(['migrate'], release.alterations), /^0 Ran 9999_later\.sql\./)
+    })
+
     test('changes no schema, and says what does', async () => {
       await using release = await laterRelease()
       await using database = await commandsOnDatabase()
