@@ -3,6 +3,7 @@ import { OperatorError } from '../operator-error.ts'
 import { type Database, type DatabaseTransaction, inTransaction, type Queryable } from '../storage/database.ts'
 import type { KeyRing } from './key-ring.ts'
 import {
+  forgetMaking,
   forgetSecretKey,
   type KnownSecretKey,
   knownSecretKeys,
@@ -84,7 +85,10 @@ export async function takeUpSecretKeys(
     await noteSecretKeys(transaction, keys)
     await noteMaking(transaction, namedCheck(keys, keys.ids[0]!))
     for (const store of stores) await store.reseal(transaction, keys)
-    return known.filter(({ id, isRetired }) => isRetired && keys.accepts(id)).map(({ id }) => id)
+    const takenBack = known.filter(key => key.isRetired && isTakenBack(keys, key))
+    // Else each process that lacks it, since it was left out while it was retired, would not be ready from now on.
+    for (const { id, isMaking } of takenBack) if (!isMaking) await forgetMaking(transaction, id)
+    return takenBack.map(({ id }) => id)
   })
 }
 
@@ -119,9 +123,8 @@ async function refuseUnfit(db: Queryable, { keys, uses, isShared }: SecretKeyChe
 function refuseRetired(keys: KeyRing, key: KnownSecretKey): void {
   const { id, isRetired, retiredAt } = key
   if (!isRetired || !keys.accepts(id)) return
-  const since = retiredAt!.getTime()
   // Of one planned time, the clock of this process may not have seen the moment that the database has.
-  if (keys.retiredFrom(id) === since || keys.unretiredFrom(id) === since) return
+  if (keys.retiredFrom(id) === retiredAt!.getTime() || isTakenBack(keys, key)) return
   throw new OperatorError({
     needed: `the secret key "${id}" retired, as it is for the other processes on this database`,
     found: `"${id}" as ${id === keys.ids[0] ? 'the first key' : 'a key that verifies'}, which is retired since ${retiredAt!.toISOString()}`,
@@ -131,8 +134,18 @@ function refuseRetired(keys: KeyRing, key: KnownSecretKey): void {
   })
 }
 
-function refuseAnotherKey(keys: KeyRing, { id, checkValue }: KnownSecretKey): void {
+const isTakenBack = (keys: KeyRing, { id, retiredAt }: KnownSecretKey): boolean =>
+  keys.ids.includes(id) && retiredAt !== null && keys.unretiredFrom(id) === retiredAt.getTime()
+
+function refuseAnotherKey(keys: KeyRing, key: KnownSecretKey): void {
+  const { id, checkValue, isRetired, retiredAt } = key
   if (namedCheck(keys, id).checkValue.equals(checkValue)) return
+  if (isRetired)
+    throw new OperatorError({
+      needed: `another id for a new secret key: "${id}" is used up, by a key that is retired since ${retiredAt!.toISOString()}`,
+      found: 'another key of that id in AUTH_SECRET_KEY',
+      remedy: `choose an id that was never used; if "${id}" means the retired key, set that one, as ${settingOf(key)}`,
+    })
   throw new OperatorError({
     needed: `the secret key "${id}" that this database was used with`,
     found: `another key of the same id in AUTH_SECRET_KEY`,

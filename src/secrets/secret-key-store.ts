@@ -78,6 +78,11 @@ export async function noteMaking(db: Queryable, { id, checkValue }: { id: string
     where secret_key.made_at is null or secret_key.made_at < auth_now() - interval '50 seconds'`.execute(db)
 }
 
+/** Notes that nobody makes with a key, so that no process counts as one that lacks it. */
+export async function forgetMaking(db: Queryable, id: string): Promise<void> {
+  await sql`update secret_key set made_at = null where id = ${id}`.execute(db)
+}
+
 /** Ids of the keys that what clients hold may be made with: a process has made with them, and they are not retired. */
 export async function idsOfMadeKeys(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`

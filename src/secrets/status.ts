@@ -14,7 +14,7 @@ export type SecretKeyStatus = {
   role: SecretKeyRole
   /** When a process was first started with it. */
   firstSeenAt: Date
-  /** When a process last made with it, to the minute; null while it has only been accepted. */
+  /** When a process last made with it, to the minute; null while it has only been accepted, and once a retirement was taken back. */
   lastMadeAt: Date | null
   /** From when what was made with it is refused; null unless that was declared. */
   retiredAt: Date | null
@@ -67,7 +67,7 @@ function nextStep(
   const setting = settingOf(inSettings(keys, key))
   if (role === 'makes') return 'keep it; to replace it, put a new key behind it first'
   if (role === 'missing') return 'add it behind the first key wherever it is missing'
-  if (madeAt === null && role === 'accepts')
+  if (madeAt === null && role === 'accepts' && neededBy.length === 0)
     return `once every process is started with it: put it in front, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…`
   if (isMaking)
     return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${setting}`

@@ -176,6 +176,39 @@ for (const kind of DATABASES)
           await assert.rejects(start(keys, { isShared }), /"k1" as .*, which is retired since/)
     })
 
+    test('one that is taken back after it was left out makes no process not ready before somebody makes with it', async () => {
+      await start(ring('k1', 'k2'))
+      await insertSession('k1')
+      await start(ring('k2', 'k1:retired'))
+      await shiftClock(database, 3 * MINUTE)
+      await start(ring('k2'))
+      const back = ring('k2', `k1:unretired=${(await retiredAt())!.toISOString()}`)
+      assert.deepEqual((await start(back)).takenBack, ['k1'])
+      assert.deepEqual(await idsOfMadeKeys(database), ['k2'])
+      const [, status] = await secretKeyStatus(database, back, SECRET_KEY_USES)
+      assert.match(status!.next, /^wait until no session needs it/)
+      await start(ring('k1', 'k2'))
+      assert.deepEqual((await idsOfMadeKeys(database)).sort(), ['k1', 'k2'])
+    })
+
+    test('one that a process makes with still is known as such when it is taken back', async () => {
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired'))
+      await start(ring('k2', `k1:unretired=${(await retiredAt())!.toISOString()}`))
+      assert.deepEqual((await idsOfMadeKeys(database)).sort(), ['k1', 'k2'])
+    })
+
+    test('a planned retirement is not said to be taken back by a process whose clock is behind', async () => {
+      await freezeClock(database, '2030-01-01T00:00:00Z')
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired=2030-01-02T00:00:00Z'))
+      await freezeClock(database, '2030-01-02T00:00:01Z')
+      const text = [key('k2'), `${key('k1')}:retired=2030-01-02T00:00:00Z`].join(',')
+      const behind = KeyRing.parse(text, () => Date.parse('2030-01-01T23:59:59Z'))
+      assert.deepEqual((await start(behind)).takenBack, [])
+      assert.equal((await retiredAt())?.toISOString(), '2030-01-02T00:00:00.000Z')
+    })
+
     test('a retirement by mistake is taken back by its time, once, and one without a time holds from its first start', async () => {
       await freezeClock(database, '2030-01-01T00:00:00Z')
       await start(ring('k1', 'k2'))
@@ -220,6 +253,19 @@ for (const kind of DATABASES)
       await start(ring('k1'))
       const other = KeyRing.parse(`k1:${Buffer.alloc(32, 'other').toString('base64')}`)
       await assert.rejects(start(other), /another key of the same id/)
+    })
+
+    test('the id of a retired key is used up, and nothing tells an operator to set that key again', async () => {
+      await start(ring('k1', 'k2'))
+      await start(ring('k2', 'k1:retired'))
+      await shiftClock(database, 3 * MINUTE)
+      await start(ring('k2'))
+      const other = KeyRing.parse(`${key('k2')},k1:${Buffer.alloc(32, 'other').toString('base64')}`)
+      await assert.rejects(start(other), ({ message }: Error) => {
+        assert.match(message, /"k1" is used up.*retired since \d.*choose an id that was never used.*k1:…:retired/s)
+        assert.doesNotMatch(message, /the key of before/)
+        return true
+      })
     })
 
     test('a database of before keeps its passwords: the derived pepper is imported', async () => {
