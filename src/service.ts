@@ -15,7 +15,7 @@ import { allowCrossOrigin } from './http/cors.ts'
 import { HeldRefusals } from './http/held-refusals.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { LIMIT_PROBLEMS } from './limits/errors.ts'
-import type { Logger } from './log.ts'
+import { type Logger, onceAMinute } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { MissedDeadlines } from './missed-deadlines.ts'
 import { type Areas, openAreas } from './open-areas.ts'
@@ -131,6 +131,9 @@ export async function startService(
       },
     },
     onMissedDeadline,
+    onKeysFailed: onceAMinute((err: unknown) =>
+      logger.warn({ err }, 'this process is not ready: a key is not to be had'),
+    ),
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
     mail: mail && mailState(mail.mailers.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })

@@ -23,16 +23,23 @@ export type Checked = {
 export class Dependency {
   readonly #check: () => Promise<void>
   readonly #onMissedDeadline: (what: 'readiness_check') => void
+  readonly #onFailure: (error: unknown) => void
   #last: Checked | undefined
   #running: Promise<Checked> | undefined
 
   /**
    * @param check throws when it cannot be reached; the dependency has failed too if it takes longer than 3 seconds
    * @param onMissedDeadline is told when it does
+   * @param onFailure is told what the check threw when it fails for the first time, or after it was good
    */
-  constructor(check: () => Promise<void>, onMissedDeadline: (what: 'readiness_check') => void = () => {}) {
+  constructor(
+    check: () => Promise<void>,
+    onMissedDeadline: (what: 'readiness_check') => void = () => {},
+    onFailure: (error: unknown) => void = () => {},
+  ) {
     this.#check = check
     this.#onMissedDeadline = onMissedDeadline
+    this.#onFailure = onFailure
   }
 
   async state(): Promise<Checked> {
@@ -52,6 +59,7 @@ export class Dependency {
       pause(LONGEST_CHECK, TOO_LONG, { ref: false }),
     ])
     if (found === TOO_LONG) this.#onMissedDeadline('readiness_check')
+    if (found.state === 'failed' && this.#last?.state !== 'failed') this.#onFailure(found.error)
     const checkedAt = performance.now()
     this.#last = { ...found, checkedAt, okAt: found.state === 'ok' ? checkedAt : this.#last?.okAt }
     return this.#last
@@ -63,6 +71,8 @@ export type ReadinessNeeds = {
   checks: Record<Part, () => Promise<void>>
   /** Is told of a check that took too long. */
   onMissedDeadline(what: 'readiness_check'): void
+  /** Is told what the check of the keys threw when they become unavailable. */
+  onKeysFailed(error: unknown): void
   /** What the one who runs the service is told of what the check of the keys threw, if anything. */
   reasonOf(error: unknown): string | undefined
   /** How the sending of emails is; undefined in a process that sends none. It has a deadline of its own. */
@@ -93,8 +103,9 @@ export class Readiness {
 
   constructor(needs: ReadinessNeeds) {
     this.#needs = needs
-    const { checks, onMissedDeadline } = needs
-    this.#parts = byPart(part => new Dependency(checks[part], onMissedDeadline))
+    const { checks, onMissedDeadline, onKeysFailed } = needs
+    const onFailure = { keys: onKeysFailed, database: undefined, queue: undefined }
+    this.#parts = byPart(part => new Dependency(checks[part], onMissedDeadline, onFailure[part]))
   }
 
   async status(): Promise<ReadinessStatus> {

@@ -36,6 +36,23 @@ describe('a dependency of the service', () => {
     assert.deepEqual(missed, ['readiness_check'])
   })
 
+  test('tells why it has failed once, until it was good again', async () => {
+    let reason: Error | undefined = new Error('first')
+    const told: unknown[] = []
+    const dependency = new Dependency(
+      async () => {
+        if (reason) throw reason
+      },
+      undefined,
+      error => void told.push(error),
+    )
+    await dependency.state()
+    await dependency.state()
+    assert.deepEqual(told, [new Error('first')])
+    reason = undefined
+    assert.equal((await dependency.state()).state, 'ok')
+  })
+
   test('remembers when it was good', async () => {
     let isAway = true
     const dependency = new Dependency(async () => {
