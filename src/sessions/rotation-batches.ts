@@ -87,8 +87,8 @@ export class RotationBatches {
         for (const entry of batch) this.#conclude(entry, rotations.get(entry.sessionId))
       }
     } catch (error) {
-      if (isUnavailable(error) && !isConflict(error)) this.#rejectAll(batch, error)
-      else for (const entry of batch) await this.#settleAlone(entry) // each meets its own fault, or none
+      if (isOfAll(error)) this.#rejectAll(batch, error)
+      else await this.#settleOneByOne(batch)
       return () => {}
     }
   }
@@ -130,11 +130,17 @@ export class RotationBatches {
     for (const { outcome } of [...batch, ...waiting]) outcome.reject(error)
   }
 
-  async #settleAlone(entry: Entry): Promise<void> {
-    try {
-      this.#conclude(entry, (await this.#rotate([entry]))[0])
-    } catch (error) {
-      entry.outcome.reject(error)
-    }
+  /** Each meets its own fault, or none, until one meets a fault that all would wait for, each in its turn. */
+  async #settleOneByOne(batch: readonly Entry[]): Promise<void> {
+    for (const [index, entry] of batch.entries())
+      try {
+        this.#conclude(entry, (await this.#rotate([entry]))[0])
+      } catch (error) {
+        if (isOfAll(error)) return this.#rejectAll(batch.slice(index), error)
+        entry.outcome.reject(error)
+      }
   }
 }
+
+/** Whether the database, rather than one of the tokens, is the cause. */
+const isOfAll = (error: unknown): boolean => isUnavailable(error) && !isConflict(error)

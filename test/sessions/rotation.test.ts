@@ -321,6 +321,31 @@ for (const kind of DATABASES) {
       for (const each of [first!, last!]) assert.equal(each.status === 'fulfilled' && summary(each.value), 'current>2')
     })
 
+    test('after a conflict, the first refresh that the database does not answer in time is the last that waits for it', async () => {
+      const sessions: Awaited<ReturnType<typeof session>>[] = []
+      while (sessions.length < 6) sessions.push(await session())
+      const timeout = Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' })
+      const tried: string[][] = []
+      const shown: Promise<unknown>[] = []
+      const show = ({ id }: { id: string }) => {
+        const told = batches.rotate({ sessionId: id, generation: 1 }).then(summary, error => error)
+        shown.push(told)
+        return told
+      }
+      const batches = new RotationBatches(async presented => {
+        tried.push(presented.map(({ sessionId }) => sessionId))
+        if (presented.length > 1) throw Object.assign(new Error('could not serialize access'), { code: '40001' })
+        if (presented[0]!.sessionId !== sessions[2]!.id) return rotate(database, presented, SETTINGS)
+        void show(sessions[5]!) // waits for the batch after
+        throw timeout
+      })
+      await Promise.all(sessions.slice(0, 5).map(show))
+      const [first, second, third, fourth, fifth] = sessions.map(({ id }) => id)
+      assert.deepEqual(tried, [[first], [second, third, fourth, fifth], [second], [third]])
+      assert.deepEqual(await Promise.all(shown), ['current>2', 'current>2', timeout, timeout, timeout, timeout])
+      assert.equal(await show(sessions[3]!), 'current>2', 'who tries again later is served')
+    })
+
     test('the next batch is sent before those of the last one are answered', async () => {
       const sessions = [await session(), await session()]
       const course: string[] = []
