@@ -36,6 +36,9 @@ const PUBLISHED_BEFORE_SIGNING = 15 * 60 // seconds
 /** How long after its last signature a key stays beyond the lifetime of what it signed: a process may lag a minute. */
 const KEPT_AFTER_EXPIRY = 5 * 60 // seconds
 
+/** Longer than a change of the keys takes, with its wait for the lock. */
+const LONGEST_CHANGE = 60 // seconds
+
 /** All keys, the newest first. */
 export async function allSigningKeys(db: Queryable): Promise<StoredSigningKey[]> {
   const { rows } = await sql<StoredSigningKey>`
@@ -68,6 +71,15 @@ export async function scheduleSigningKey(db: Queryable, id: string, when: 'once 
   await sql`update signing_key
     set signs_from = greatest(auth_now(), created_at + make_interval(secs => ${earliest}))
     where id = ${id}`.execute(db)
+}
+
+/**
+ * Deletes the keys that have their hour and have not signed yet. One whose hour is near stays: a transaction sees the time
+ * at which it began, and may have waited for the lock since, while that key has begun to sign.
+ */
+export async function deleteScheduledSigningKeys(db: Queryable): Promise<void> {
+  await sql`delete from signing_key
+    where signs_from > auth_now() + make_interval(secs => ${LONGEST_CHANGE})`.execute(db)
 }
 
 export async function deleteSigningKey(db: Queryable, id: string): Promise<void> {

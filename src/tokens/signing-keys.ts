@@ -11,6 +11,7 @@ import {
   allSigningKeys,
   deleteOtherSigningKeys,
   deleteOutlivedSigningKeys,
+  deleteScheduledSigningKeys,
   deleteSigningKey,
   hasSignedFor,
   insertSigningKey,
@@ -57,6 +58,7 @@ export class SigningKeys {
   /**
    * Whether the keys once had the algorithm of this process. From then on it changes that no more: while some processes are
    * set to another one, which a change of the setting causes too, the last to start decides, and they do not rotate in turns.
+   * What it decides takes the place of whatever was to sign later, so that a mistake can be taken back before it signs.
    */
   #hadItsAlgorithm = false
   #hasWarned = false
@@ -134,7 +136,7 @@ export class SigningKeys {
     const setting = { AUTH_SIGNING_ALG: this.#options.algorithm, algorithm }
     const message = this.#hadItsAlgorithm
       ? 'a process with another AUTH_SIGNING_ALG has changed the algorithm of access tokens; set it alike in all'
-      : 'the change of AUTH_SIGNING_ALG waits until the key signs that a rotation has scheduled'
+      : 'the change of AUTH_SIGNING_ALG waits for a key that signs within the next minute'
     this.#options.logger?.warn(setting, message)
   }
 
@@ -171,10 +173,13 @@ export class SigningKeys {
 
   /** @returns the algorithm that is signed with from the latest rotation on */
   async #rotateWhenDue(transaction: DatabaseTransaction): Promise<SigningAlgorithm> {
+    const { latest: before } = await this.#ensureKeys(transaction)
+    const isToDecide = !this.#hadItsAlgorithm && before.algorithm !== this.#options.algorithm
+    if (isToDecide) await deleteScheduledSigningKeys(transaction)
     const { next, current, latest } = await this.#ensureKeys(transaction)
     const nothingScheduled = latest === current
     const isDue = nothingScheduled && (await hasSignedFor(transaction, current.id, ROTATED_AFTER))
-    const isToChange = nothingScheduled && !this.#hadItsAlgorithm && latest.algorithm !== this.#options.algorithm
+    const isToChange = nothingScheduled && isToDecide
     const algorithm = isToChange ? this.#options.algorithm : latest.algorithm
     if (next.algorithm !== algorithm) {
       await deleteSigningKey(transaction, next.id) // it has never signed

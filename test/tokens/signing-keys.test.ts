@@ -263,18 +263,74 @@ for (const kind of DATABASES) {
       assert.deepEqual(await rotations(), ['algorithm', 'age', 'algorithm'])
     })
 
-    test('a change of the algorithm waits while another key waits for its hour', async () => {
+    /** The algorithms that a process signs with, minute by minute, while all do their housekeeping. */
+    async function signedWith(processes: SigningKeys[], from: number, to: number) {
+      const algorithms: SigningAlgorithm[] = []
+      for (let minute = from; minute <= to; minute++) {
+        await at(minute * MINUTE)
+        for (const keys of processes) await keys.maintain()
+        assert.equal(new Set(processes.map(({ current }) => current.id)).size, 1)
+        algorithms.push(processes[0]!.current.algorithm)
+      }
+      return algorithms
+    }
+
+    test('a change of the algorithm that was a mistake is taken back before its key signs', async () => {
+      await open('ES256')
+      await at(DAY)
+      const mistaken = await open('EdDSA')
+      await at(DAY + MINUTE)
+      const corrected = await open('ES256')
+      assert.deepEqual(algorithmsOf(corrected), ['ES256', 'ES256', 'ES256'])
+      const [first, last] = [DAY / MINUTE + 2, DAY / MINUTE + 60]
+      assert.deepEqual(new Set(await signedWith([corrected, mistaken], first, last)), new Set(['ES256']))
+      assert.deepEqual(await rotations(), ['algorithm', 'algorithm'])
+      assert.equal(warnings.length, 1, 'once, by the process that is mistaken')
+      assert.match(warnings[0]!, /another AUTH_SIGNING_ALG/)
+    })
+
+    test('once it is taken back, a key that leaked is replaced by one of the right algorithm at once [R63]', async () => {
+      await open('ES256')
+      await open('EdDSA')
+      await open('ES256')
+      const command = SigningKeys.forCommand(optionsOf('EdDSA'))
+      await command.rotate({ dropCurrent: true })
+      assert.deepEqual(algorithmsOf(command), ['ES256', 'ES256'])
+    })
+
+    test('of processes that start one after the other the last decides, also when it had started before', async () => {
+      await open('ES256')
+      await open('EdDSA')
+      const other = await open('ES256')
+      await at(2 * MINUTE)
+      const again = await open('EdDSA')
+      const algorithms = await signedWith([again, other], 3, 60)
+      assert.deepEqual(algorithms.slice(0, 14), Array(14).fill('ES256'))
+      assert.deepEqual(algorithms.slice(14), Array(44).fill('EdDSA'))
+      assert.deepEqual(await rotations(), ['algorithm', 'algorithm', 'algorithm'])
+    })
+
+    test('a change of the algorithm takes the place of a rotation that waits for its hour', async () => {
       const before = await open('ES256')
       await before.rotate({ dropCurrent: false })
+      await at(MINUTE)
       const after = await open('EdDSA')
-      assert.deepEqual(algorithmsOf(after), ['ES256', 'ES256', 'ES256'])
-      assert.match(warnings.join(), /waits/)
-      await at(15 * MINUTE)
-      for (const keys of [before, after]) await keys.maintain()
-      await at(30 * MINUTE)
-      for (const keys of [before, after]) await keys.maintain()
-      assert.deepEqual([before.current.algorithm, after.current.algorithm], ['EdDSA', 'EdDSA'])
+      assert.deepEqual(algorithmsOf(after), ['EdDSA', 'EdDSA', 'ES256'])
+      const algorithms = await signedWith([before, after], 15, 16)
+      assert.deepEqual(algorithms, ['ES256', 'EdDSA'])
       assert.deepEqual(await rotations(), ['command', 'algorithm'])
+    })
+
+    test('a key that signs within a minute is not taken back, since it may sign elsewhere already', async () => {
+      await open('ES256')
+      const mistaken = await open('EdDSA')
+      await at(14 * MINUTE)
+      const corrected = await open('ES256')
+      assert.match(warnings.join(), /waits/)
+      const algorithms = await signedWith([corrected, mistaken], 15, 60)
+      assert.deepEqual(algorithms.slice(0, 15), Array(15).fill('EdDSA'))
+      assert.deepEqual(algorithms.slice(15), Array(31).fill('ES256'))
+      assert.deepEqual(await rotations(), ['algorithm', 'algorithm'])
     })
 
     test('a command makes keys of the algorithm that the service signs with, whatever its own setting', async () => {
