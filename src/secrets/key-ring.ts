@@ -105,6 +105,8 @@ export class PurposeKeys {
   readonly #byId: ReadonlyMap<string, NamedKey & { retiredFrom: number | undefined }>
   readonly #now: () => number
   readonly #elsewhere: KeysElsewhere
+  /** Ids of keys that were to make something anew, and that neither this process has nor another one makes with. */
+  readonly #nobodys = new Set<string>()
   /** The key that makes. */
   readonly current: NamedKey
 
@@ -134,9 +136,11 @@ export class PurposeKeys {
     return found.retiredFrom === undefined || this.#now() < found.retiredFrom ? found.key : undefined
   }
 
-  /** Ids of those that are retired by now. */
+  /** Ids of those that are retired by now, left out ones too once {@link toMakeAnew} was asked for them. */
   get retired(): string[] {
-    return [...this.#byId.values()].flatMap(({ id, retiredFrom = Infinity }) => (retiredFrom <= this.#now() ? id : []))
+    const keys = [...this.#byId.values()]
+    const own = keys.flatMap(({ id, retiredFrom = Infinity }) => (retiredFrom <= this.#now() ? id : []))
+    return [...own, ...this.#nobodys]
   }
 
   /**
@@ -145,8 +149,9 @@ export class PurposeKeys {
    */
   async toMakeAnew(id: string): Promise<NamedKey> {
     const key = await this.byId(id)
-    if (!key) throw new UnavailableError(`the secret key "${id}" is retired, or missing in AUTH_SECRET_KEY`)
-    return { id, key }
+    if (key) return { id, key }
+    if (!this.#byId.has(id)) this.#nobodys.add(id)
+    throw new UnavailableError(`the secret key "${id}" is retired, or missing in AUTH_SECRET_KEY`)
   }
 }
 

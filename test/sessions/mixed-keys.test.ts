@@ -41,13 +41,16 @@ for (const kind of DATABASES)
       now: Date.now,
     })
 
+    /** Ids of the keys that processes make with, as the database knows them. */
+    let made = ['k1', 'k2']
+
     /** What a process with these secret keys has. @param ids such as `k2` or `k1:retired`, the one that makes first */
     function process(...ids: string[]): Sessions {
       const ring = KeyRing.parse(ids.map(id => id.replace(/^\w+/, key)).join(','))
       return new Sessions({
         database,
         refreshDatabase: database,
-        keys: ring.beside(new OtherKeys(ring.ids, async () => ['k1', 'k2'])).for('refresh-token'),
+        keys: ring.beside(new OtherKeys(ring.ids, async () => made)).for('refresh-token'),
         accessTokens,
         lifetimes: { idle: 30 * DAY, absolute: 180 * DAY },
         mostPerAccount: 100,
@@ -111,5 +114,17 @@ for (const kind of DATABASES)
       await assert.rejects(missing, (error: Error) => error instanceof UnavailableError && /"k2"/.test(error.message))
       assert.equal(await exchange(newer, token), successor)
       assert.equal(await needing('k2'), 1)
+    })
+
+    test('a successor whose key is retired and left out at this one is made with its own once that is known', async () => {
+      const [older, newer] = [process('k1', 'k2'), process('k2')]
+      const token = await signIn(newer)
+      assert.equal(keyOf(await exchange(older, token)), 'k1')
+      made = ['k2']
+      await assert.rejects(exchange(newer, token), UnavailableError, 'it looks the key up')
+      const successor = await exchange(newer, token)
+      assert.equal(keyOf(successor), 'k2')
+      assert.deepEqual([await needing('k1'), await needing('k2')], [0, 1])
+      assert.equal(keyOf(await exchange(newer, successor)), 'k2')
     })
   })
