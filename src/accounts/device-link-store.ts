@@ -25,8 +25,10 @@ export const DEVICE_LINK_LIFETIME = 24 * 3_600 // seconds
 const REQUESTED_AFTER = 60 // seconds
 const SENT_AGAIN_AFTER = 6 * 3_600 // seconds, while the link is unused or delivery failed
 const TRIED_FOR = 24 * 3_600 // seconds
+const GIVEN_UP_WITHIN = 15 * 60 // seconds after that; a message comes again within 5 minutes
 
-const isPending = sql`(link.pending_since > auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR)}))`
+// For longer than it is tried: else the next request would take its place before delivery is given up.
+const isPending = sql`(link.pending_since > auth_now() - make_interval(secs => ${sql.lit(TRIED_FOR + GIVEN_UP_WITHIN)}))`
 
 /**
  * Notes that a sign-in at an address was refused by its limits. It does the same for every address: what depends on the

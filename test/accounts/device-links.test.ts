@@ -186,6 +186,26 @@ for (const kind of DATABASES)
       assert.deepEqual(await failures(), Array(3).fill('undeliverable'), 'the clock was put back')
     })
 
+    test('delivery is given up after 24 hours, though guessing goes on', async () => {
+      await using sink = await openSmtpSink({ replies: { RCPT: '451 4.3.0 later' } })
+      await using service = await startWithClock(kind, { AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}` })
+      const { database } = service.service
+      const { email } = await confirmedAtOnce(service)
+      const tries = () => sink.lines.filter(line => line.startsWith('RCPT') && line.includes(email)).length
+      const before = tries()
+      await block(service, email)
+      while (tries() === before) await pause(10)
+      const request = (await requestOf(service, email))!
+      await service.elapse(24 * 3_600 + 5 * 60)
+      assert.equal(await noteDeviceLinkRequest(database, randomUUID(), email as EmailAddress), true)
+      assert.equal(await requestOf(service, email), request, 'the message that comes again finds it')
+      await waitForSettled(service)
+      const events = database.selectFrom('audit_event').select(['type', 'reason']).where('email', '=', email)
+      assert.deepEqual(await events.where('type', 'like', 'device_link.%' as never).execute(), [
+        { type: 'device_link.failed', reason: 'given_up' },
+      ])
+    })
+
     test('a request that waits in a long queue is not overtaken by the next ones', async () => {
       await using service = await startWithClock(kind)
       const { database } = service.service
@@ -202,6 +222,9 @@ for (const kind of DATABASES)
       await service.elapse(61)
       assert.equal(await noteDeviceLinkRequest(database, third, email), true)
       assert.ok(await findDeviceLinkRequest(database, third))
+      await service.elapse(24 * 3_600 + 15 * 60 + 1) // nobody has dealt with it
+      assert.equal(await noteDeviceLinkRequest(database, second, email), true)
+      assert.equal(await findDeviceLinkRequest(database, third), undefined)
     })
 
     test('a request that was noted while the clock of the database was a month ahead does not silence the next ones', async () => {
