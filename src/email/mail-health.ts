@@ -11,6 +11,8 @@ const FRESH_FOR = 10_000 // milliseconds
 // Letters that were refused with none accepted between: more than one stranger's mailboxes, fewer than an outage's.
 const REFUSED_DOMAINS = 3
 const REFUSED_RECIPIENTS = 10 // where all are of one organization
+const REMEMBERED_FOR = 3 * 3_600_000 // milliseconds, since the last of a recipient, whose letter is tried each 5 minutes
+const TROUBLE_TOLD_EVERY = 60_000 // milliseconds
 
 /**
  * How the mail server was met last, by letters and, while it is in trouble, by asking it again and again.
@@ -27,10 +29,12 @@ export class MailHealth {
   readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
-  readonly #refusedRecipients = new Set<EmailAddress>() // since a letter was accepted
+  readonly #refusedRecipients = new Map<EmailAddress, number>() // since a letter was accepted; when last, by #now
   #metAt = Number.NEGATIVE_INFINITY // by #now; of a probe its begin, as the server may have gone away meanwhile
   #deliveredAt = Number.NEGATIVE_INFINITY // by #now
   #pause = FIRST_PAUSE
+  #toldState: MailHealthState = 'unknown'
+  #troubleTold: NodeJS.Timeout | undefined
   #isStopped = false
 
   /**
@@ -55,6 +59,16 @@ export class MailHealth {
     this.#deliveredAt = this.#now()
     this.#refusedRecipients.clear()
     this.#met(this.#deliveredAt)
+  }
+
+  /**
+   * Takes note of a letter of another mailer that the server took. Of this one's letters that says nothing while they are
+   * refused, nor of its connections, which a probe tells.
+   */
+  deliveredByOther(): void {
+    this.#forgetOldRefusals()
+    if (!this.lastError || isMendedByProbe(this.lastError)) return
+    if (!isAboutLetter(this.lastError) || this.#refusedRecipients.size === 0) this.#met(this.#now())
   }
 
   /** Takes note of a letter that it did not take, or of a probe, which is to nobody, that failed. */
@@ -83,6 +97,7 @@ export class MailHealth {
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#troubleTold)
   }
 
   /** A greylisted letter (`temporary`) says nothing, and neither does an address that does not exist. */
@@ -90,9 +105,15 @@ export class MailHealth {
     const recipients = this.#refusedRecipients
     const isHint = kind === 'refused' || timedOut !== undefined
     if (!to || !isHint) return false
-    if (recipients.size < REFUSED_RECIPIENTS) recipients.add(to)
-    const domains = new Set([...recipients].map(organizationalDomain))
+    this.#forgetOldRefusals()
+    if (recipients.size < REFUSED_RECIPIENTS || recipients.has(to)) recipients.set(to, this.#now())
+    const domains = new Set([...recipients.keys()].map(organizationalDomain))
     return domains.size >= REFUSED_DOMAINS || recipients.size >= REFUSED_RECIPIENTS
+  }
+
+  #forgetOldRefusals(): void {
+    for (const [recipient, refusedAt] of this.#refusedRecipients)
+      if (this.#now() - refusedAt >= REMEMBERED_FOR) this.#refusedRecipients.delete(recipient)
   }
 
   #met(at: number): void {
@@ -107,9 +128,23 @@ export class MailHealth {
     }
     if (this.state === state || this.#isStopped) return
     this.state = state
-    if (state === 'ok') this.#logger.info('the mail server takes letters')
-    else this.#logger.error({ err: this.lastError }, 'the mail server is in trouble; letters wait')
+    this.#tell()
     this.#onChange?.(state)
+  }
+
+  /** Logs the state, but trouble once a minute at the most: of a server that takes every second letter it comes and goes. */
+  #tell(): void {
+    if (this.state === this.#toldState || (this.state === 'degraded' && this.#troubleTold)) return
+    this.#toldState = this.state
+    if (this.state === 'ok') {
+      this.#logger.info('the mail server takes letters')
+      return
+    }
+    this.#logger.error({ err: this.lastError }, 'the mail server is in trouble; letters wait')
+    this.#troubleTold = setTimeout(() => {
+      this.#troubleTold = undefined
+      this.#tell()
+    }, TROUBLE_TOLD_EVERY).unref()
   }
 
   async #ask(): Promise<void> {

@@ -40,7 +40,7 @@ export type Mailer = {
    * @throws MailError
    */
   check(): Promise<void>
-  /** Takes note that the mail server accepted an email of another mailer, so is in no trouble. */
+  /** Takes note that the mail server accepted an email of another mailer; see {@link MailHealth.deliveredByOther}. */
   heardOfDelivery(): void
   /** How the mail server was met last. */
   health(): MailHealthState
@@ -205,7 +205,7 @@ export function openMailer({
     concurrency: () => Math.max(concurrency.limit, concurrency.inFlight),
     lastDelivery: () => lastDelivery,
     check: () => health.check(),
-    heardOfDelivery: () => health.delivered(),
+    heardOfDelivery: () => health.deliveredByOther(),
     health: () => health.state,
     lastError: () => health.lastError,
     async close(patience = PATIENCE) {

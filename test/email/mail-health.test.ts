@@ -5,15 +5,17 @@ import type { EmailAddress } from '../../src/email/address.ts'
 import { MailError, mailErrorOf } from '../../src/email/mail-error.ts'
 import { MailHealth } from '../../src/email/mail-health.ts'
 
+const HOUR = 3_600_000 // milliseconds
+
 /** The health of a server that is reachable or not, on a clock that is set. */
-function healthOf() {
+function healthOf({ logger = pino({ level: 'silent' }) } = {}) {
   const server = { isReachable: true, refusal: undefined as MailError | undefined, asked: 0, now: 0 }
   const probe = async () => {
     server.asked += 1
     if (server.refusal) throw server.refusal
     if (!server.isReachable) throw new MailError('temporary', 'nobody listens')
   }
-  const health = new MailHealth({ probe, logger: pino({ level: 'silent' }), now: () => server.now })
+  const health = new MailHealth({ probe, logger, now: () => server.now })
   return { server, health, [Symbol.dispose]: () => health.stop() }
 }
 
@@ -127,6 +129,34 @@ describe('what the mail server says of one letter', () => {
       assert.equal(world.health.state, 'ok')
     })
 
+    test(`(${what}) is no less its fault for a letter of another mailer that it took, until 3 hours after the last`, async () => {
+      using world = healthOf()
+      const { server, health } = world
+      await health.check()
+      refuse(health, 'ann@a.example', 'bob@b.example')
+      health.deliveredByOther()
+      server.now = HOUR
+      refuse(health, 'cat@c.example')
+      for (server.now = 2 * HOUR; server.now < 4 * HOUR; server.now += HOUR) {
+        health.deliveredByOther()
+        assert.equal(health.state, 'degraded')
+      }
+      health.deliveredByOther()
+      assert.equal(health.state, 'ok')
+    })
+
+    test(`(${what}) is forgotten after 3 hours`, async () => {
+      using world = healthOf()
+      const { server, health } = world
+      await health.check()
+      refuse(health, 'ann@a.example', 'bob@b.example')
+      server.now = 3 * HOUR
+      refuse(health, 'cat@c.example', 'dan@d.example')
+      assert.equal(health.state, 'ok')
+      refuse(health, 'ann@a.example')
+      assert.equal(health.state, 'degraded')
+    })
+
     test(`(${what}) is the server's fault when letters to ten recipients of one organization met it`, async () => {
       using world = healthOf()
       await world.health.check()
@@ -137,4 +167,41 @@ describe('what the mail server says of one letter', () => {
       assert.equal(world.health.state, 'degraded')
     })
   }
+})
+
+describe('a letter of another mailer that the server took', () => {
+  const refusal = new MailError('refused', 'refused', { replyCode: 550, command: 'MAIL FROM' })
+
+  test('ends the trouble that it refused the sender', async () => {
+    using world = healthOf()
+    await world.health.check()
+    world.health.failed(refusal)
+    assert.equal(world.health.state, 'degraded')
+    world.health.deliveredByOther()
+    assert.equal(world.health.state, 'ok')
+  })
+
+  test('says nothing of connections that this one does not get', async () => {
+    using world = healthOf()
+    await world.health.check()
+    world.health.failed(new MailError('temporary', 'refused', { replyCode: 421, command: 'CONN' }))
+    world.health.deliveredByOther()
+    assert.equal(world.health.state, 'degraded')
+  })
+
+  test('has trouble that comes and goes logged once a minute, and the state at its end', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const levels: string[] = []
+    const logger = pino({ level: 'info' }, { write: line => void levels.push(JSON.parse(line).level) })
+    using world = healthOf({ logger })
+    await world.health.check()
+    for (let count = 0; count < 20; count++) {
+      world.health.failed(refusal)
+      world.health.deliveredByOther()
+    }
+    assert.deepEqual(levels, [30, 50, 30])
+    world.health.failed(refusal)
+    t.mock.timers.tick(60_000)
+    assert.deepEqual(levels, [30, 50, 30, 50])
+  })
 })

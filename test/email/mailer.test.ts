@@ -410,6 +410,26 @@ describe('emails that no ticket shows', () => {
     assert.equal(told.at(-1), 'ok')
   })
 
+  test('of a relay that refuses them degrade mail for operators, though it takes the others', async () => {
+    await using sink = await openSmtpSink()
+    const lines: string[] = []
+    const logger = pino({ level: 'info' }, { write: line => void lines.push(line) })
+    await using mailers = mailersFor(sink, { logger })
+    await until(() => mailers.health() === 'ok')
+    const isOfUnshown = (line: string) => line.includes('unshown')
+    const refused = ['a.example', 'b.example', 'c.example']
+    sink.replies.RCPT = line => (refused.some(domain => line.includes(domain)) ? '550 5.7.1 no links' : undefined)
+    for (let round = 0; round < 3; round++)
+      for (const domain of refused) {
+        await failureOf(mailers.unshown.send(letter({ to: `ann@${domain}` as EmailAddress })))
+        await mailers.shown.send(letter())
+      }
+    assert.equal(mailers.health(), 'degraded')
+    assert.equal(lines.filter(isOfUnshown).filter(line => line.includes('"level":50')).length, 1)
+    await mailers.unshown.send(letter())
+    assert.equal(mailers.health(), 'ok')
+  })
+
   for (const { connections, shown, unshown } of [
     { connections: 1, shown: 1, unshown: 1 },
     { connections: 4, shown: 3, unshown: 1 },
