@@ -10,7 +10,7 @@ export const SETTINGS = {
   AUTH_DATA_DIR: ['./data', 'the embedded database and mailbox, the generated secret key'],
   AUTH_DATABASE_URL: ['none: embedded PGlite', 'PostgreSQL 15 or newer; off loopback with TLS unless sslmode=disable'],
   AUTH_SMTP_URL: ['none: the embedded mailbox', 'smtps://…, or smtp://user:pass@host:587 with STARTTLS'],
-  AUTH_SMTP_CONNECTIONS: ['50', 'connections to the mail server at the most, of two kinds: 1 means 2'],
+  AUTH_SMTP_CONNECTIONS: ['50', 'connections to the mail server at the most, two of which only ask; below 4 means 4'],
   AUTH_MAIL_FROM: ['Auth service <no-reply@localhost>', 'the sender of letters'],
   AUTH_CONFIRM_URL: ['<public url>/confirm', 'the page that a confirmation link opens'],
   AUTH_DEVICE_URL: ['<public url>/device', 'the page that a device link opens'],

@@ -179,7 +179,7 @@ export class MailHealth {
     if (this.#timer || this.#isStopped) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      void this.#ask()
+      void this.#askOnce()
     }, this.#pause).unref()
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE)
   }

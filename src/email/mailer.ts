@@ -5,7 +5,7 @@ import { DeliveryConcurrency, type DeliveryPlace } from './delivery-concurrency.
 import { isCongestion, MailError, mailErrorOf } from './mail-error.ts'
 import { MailHealth, type MailHealthState } from './mail-health.ts'
 import type { Sender } from './sender.ts'
-import { connectionOptions, probe } from './smtp-connection.ts'
+import { connectionOptions, createProbe } from './smtp-connection.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
 export type OutgoingLetter = {
@@ -71,7 +71,7 @@ export type Mailers = {
 export type MailerOptions = {
   server: SmtpServer
   from: Sender
-  /** How many connections to the server there may be; see `AUTH_SMTP_CONNECTIONS`. */
+  /** How many connections for emails there may be; one more asks whether the server takes any. */
   connections: number
   logger: Logger
   /** Is told when the health changes. */
@@ -92,21 +92,29 @@ const LONGEST_WAIT = 120_000 // milliseconds
 const LONGEST_SENDING = 50_000 // milliseconds
 const PATIENCE = 5_000 // milliseconds
 const UNSHOWN_PART = 0.1 // of the connections; such emails are few
+const PROBES = 2 // connections, by which each mailer asks whether the server takes emails
 
-/** Opens both mailers. @param options.connections of both together, of which each has at least one */
+/**
+ * Opens both mailers.
+ *
+ * A server that allows as many connections as there may be refuses neither mailer one because of the other: so those that
+ * only ask are counted in.
+ *
+ * @param options.connections all of both, `AUTH_SMTP_CONNECTIONS`; each has at least one for emails, and one to ask
+ */
 export function openMailers({ connections, onHealth, logger, ...options }: MailerOptions): Mailers {
   const ofUnshown = Math.max(1, Math.floor(connections * UNSHOWN_PART))
   const open = (emails: 'shown' | 'unshown', share: number, onDelivered?: () => void) =>
     openMailer({
       ...options,
-      connections: Math.max(1, share),
+      connections: share,
       logger: logger.child({ emails }),
       onHealth: () => onHealth?.(health()),
       ...(onDelivered && { onDelivered }),
     })
   const unshown = open('unshown', ofUnshown)
   // Unshown emails are few: without this, their mailer could stay degraded for days. Never the other way.
-  const shown = open('shown', connections - ofUnshown, unshown.heardOfDelivery)
+  const shown = open('shown', Math.max(1, connections - ofUnshown - PROBES), unshown.heardOfDelivery)
   const health = () => {
     const states = [shown.health(), unshown.health()]
     return (['degraded', 'unknown'] as const).find(state => states.includes(state)) ?? 'ok'
@@ -147,8 +155,9 @@ export function openMailer({
     if (error.timedOut) onMissedDeadline(what)
     return error
   }
+  const probe = createProbe(server, closing.signal)
   const ask = () =>
-    probe(server, closing.signal).catch(error => {
+    probe().catch(error => {
       throw told(error, 'smtp')
     })
   const health = new MailHealth({ probe: ask, logger, ...(onHealth && { onChange: onHealth }) })

@@ -1,5 +1,5 @@
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import { mailErrorOf } from './mail-error.ts'
+import { MailError, mailErrorOf } from './mail-error.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
 /** How the SMTP client connects to a server; nothing takes longer than a minute, which a lease on a letter has to. */
@@ -18,31 +18,48 @@ export function connectionOptions({ host, port, tls }: SmtpServer) {
   } as const
 }
 
+const LONGEST_FAREWELL = 1_000 // milliseconds
+
 /**
- * Greets the server and signs in, as for a letter, and takes leave.
+ * Makes the question whether a server takes letters: it greets it and signs in, as for a letter, and takes leave. The
+ * next question waits until the connection of the last one is closed, so that a mailer never has more than one for them.
  *
  * @param signal ends it at once
- * @throws MailError
+ * @returns what throws MailError when the server takes none
  */
-export async function probe(server: SmtpServer, signal: AbortSignal): Promise<void> {
+export function createProbe(server: SmtpServer, signal: AbortSignal): () => Promise<void> {
+  let left: Promise<void> | undefined
+  return async () => {
+    await left
+    if (signal.aborted) throw new MailError('temporary', 'the service stops')
+    const connection = new SMTPConnection(connectionOptions(server))
+    const ended = Promise.withResolvers<void>()
+    left = ended.promise
+    const close = () => connection.close()
+    signal.addEventListener('abort', close)
+    connection.once('end', () => {
+      signal.removeEventListener('abort', close)
+      ended.resolve()
+    })
+    try {
+      await signIn(connection, server)
+    } catch (error) {
+      close()
+      throw mailErrorOf(error)
+    }
+    connection.quit()
+    setTimeout(close, LONGEST_FAREWELL).unref()
+  }
+}
+
+async function signIn(connection: SMTPConnection, { credentials }: SmtpServer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const connection = new SMTPConnection(connectionOptions(server))
-  const close = () => connection.close()
   connection.on('error', reject)
   connection.once('end', () => reject(new Error('the connection was closed')))
-  signal.addEventListener('abort', close)
   connection.connect(error => {
     if (error) reject(error)
-    else if (!server.credentials || !connection.allowsAuth) resolve()
-    else connection.login({ credentials: server.credentials }, failure => (failure ? reject(failure) : resolve()))
+    else if (!credentials || !connection.allowsAuth) resolve()
+    else connection.login({ credentials }, failure => (failure ? reject(failure) : resolve()))
   })
-  try {
-    await promise
-    connection.quit()
-  } catch (error) {
-    connection.close()
-    throw mailErrorOf(error)
-  } finally {
-    signal.removeEventListener('abort', close)
-  }
+  await promise
 }

@@ -432,12 +432,31 @@ describe('emails that no ticket shows', () => {
 
   for (const { connections, shown, unshown } of [
     { connections: 1, shown: 1, unshown: 1 },
-    { connections: 4, shown: 3, unshown: 1 },
+    { connections: 4, shown: 1, unshown: 1 },
+    { connections: 6, shown: 3, unshown: 1 },
     { connections: 20, shown: 5, unshown: 2 },
   ])
     test(`of ${connections} connections begin with ${unshown}, and the others with ${shown}`, async () => {
       await using sink = await openSmtpSink()
       await using mailers = mailersFor(sink, { connections })
       assert.deepEqual([mailers.shown.concurrency(), mailers.unshown.concurrency()], [shown, unshown])
+    })
+
+  for (const connections of [4, 8])
+    test(`find a server that allows ${connections} connections well while both kinds use all of theirs, as do the others`, async () => {
+      const taken = Promise.withResolvers<void>()
+      let left = 0
+      await using sink = await openSmtpSink({ untilTaken: () => taken.promise })
+      sink.replies = {
+        connect: () => (sink.connections - left > connections ? '421 4.7.0 too many connections' : undefined),
+        QUIT: () => void left++,
+      }
+      await using mailers = mailersFor(sink, { connections })
+      const both = [mailers.shown, mailers.unshown]
+      const sending = both.flatMap(mailer => Array.from({ length: connections }, () => mailer.send(letter())))
+      await until(() => sink.inHand === mailers.shown.concurrency() + mailers.unshown.concurrency())
+      for (let count = 0; count < 3; count++) await Promise.all(both.map(mailer => mailer.check()))
+      taken.resolve()
+      await Promise.all(sending)
     })
 })
