@@ -70,8 +70,11 @@ export type ServiceOptions = {
 // second later: with Node's 511, refreshes were that late when a thousand clients came at once.
 const BACKLOG = 4_096
 
-// Together below the 10 seconds after which the stop is cut short.
-const FINISH_WITHIN = 8_000 // milliseconds that messages in hand and housekeeping have at the stop
+// The parts of a stop are together below the 10 seconds after which it is cut short (stop.ts), at the worst 9.5: 6 s for what
+// is under way, side by side (requests have 5, http/connections/open-connections.ts; operations of commands 2,
+// control-socket/server.ts), 1 s to give back messages and 0.5 s for the queue's connections (storage/queue.ts), 1 s for
+// letters, 1 s for the mailbox or for connections to a database that does not answer (storage/bounded-client.ts, 4 pools).
+const FINISH_WITHIN = 6_000 // milliseconds that messages in hand and housekeeping have
 const GIVE_UP_WITHIN = 1_000 // milliseconds that a letter has beyond them, whose message will come again
 
 /**
@@ -117,8 +120,9 @@ export async function startService(
     logger,
     onMissedDeadline,
   })
+  const underWay = [() => housekeeping.stop(FINISH_WITHIN), () => queue.finish(FINISH_WITHIN)]
   opened.defer(async () => {
-    await Promise.all([housekeeping.stop(FINISH_WITHIN), queue.stop(FINISH_WITHIN)])
+    await Promise.all(underWay.map(end => end())) // requests still send messages: the queue closes afterwards
   })
   const readiness = new Readiness({
     checks: {
@@ -137,7 +141,10 @@ export async function startService(
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
     mail: mail && mailState(mail.mailers.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })
-  if (!config.databaseUrl) await openControlSocket(config, storage, areas, { logger, onMissedDeadline }, opened)
+  if (!config.databaseUrl) {
+    const control = await openControlSocket(config, storage, areas, { logger, onMissedDeadline })
+    if (control) underWay.push(() => control.close())
+  }
   if (config.metricsListen !== 'off')
     (await import('./watch-backlog.ts')).watchBacklog(metrics, storage.backgroundDatabase)
   const metricsListener =
@@ -152,7 +159,7 @@ export async function startService(
   if (metricsListener) opened.use(metricsListener)
 
   const server = await buildServer({ config, storage, mail, areas, metrics, readiness, logger, publicUrl, now })
-  opened.defer(() => server.close())
+  underWay.push(() => server.close())
   server.server.once('listening', () => {
     port = (server.server.address() as AddressInfo).port
   })
@@ -193,12 +200,10 @@ async function openControlSocket(
   { backgroundDatabase: database, secretKeys, secretKeyUses }: Storage,
   { signingKeys }: Areas,
   reporting: Omit<ControlContext, 'dataDirectory'>,
-  opened: AsyncDisposableStack,
-): Promise<void> {
+): Promise<{ close(): Promise<void> } | undefined> {
   const { openControl } = await import('./control.ts')
   const deps = { database, secretKeys, secretKeyUses, signingKeys: async () => signingKeys }
-  const control = await openControl(deps, { dataDirectory, ...reporting })
-  if (control) opened.defer(() => control.close())
+  return openControl(deps, { dataDirectory, ...reporting })
 }
 
 type Mail = { mailers: Mailers; mailbox: Mailbox | undefined }

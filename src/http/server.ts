@@ -17,6 +17,7 @@ import { acceptJson } from './body.ts'
 import { answerClientError } from './connections/client-error.ts'
 import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
 import { prepareListeningServers } from './connections/listening-servers.ts'
+import { OpenConnections } from './connections/open-connections.ts'
 import { PipeliningBound } from './connections/pipelined-requests.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import { parseIp } from './ip-address.ts'
@@ -179,10 +180,14 @@ function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { 
 
 // A client that keeps its connection busy would hold up the stop: the answers say that it closes.
 function closeConnectionsWhenStopping(server: HttpServer): void {
+  const connections = new OpenConnections()
+  prepareListeningServers(server, each => connections.watch(each))
   let isStopping = false
   server.addHook('preClose', async () => {
     isStopping = true
+    connections.close()
   })
+  server.addHook('onClose', () => connections.closed())
   server.addHook('onSend', (_request, reply, payload, done) => {
     if (isStopping) reply.header('connection', 'close')
     done(null, payload)

@@ -4,7 +4,7 @@ import { endsConnection, UnavailableError } from './unavailable.ts'
 // milliseconds; after them the server gives back the locks of a client that it has lost
 const LONGEST_PAUSE_IN_TRANSACTION = 10_000
 const TIMER_PRECISION = 2 // milliseconds by which a timer may come early
-const LONGEST_GOODBYE = 1_000 // milliseconds; a server that is lost never closes its side
+const LONGEST_GOODBYE = 250 // milliseconds; a server that is lost never closes its side, and a stop waits for each pool
 
 /**
  * What statements rely on in a session, whatever a database or a role has for its defaults. Judging and changing a row in

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { fromKysely, type Job, type JobWithMetadata, PgBoss } from 'pg-boss'
 import type { Logger } from '../log.ts'
 import type { OnMissedDeadline } from './bounded-client.ts'
@@ -72,7 +73,9 @@ export type Queue = {
   longestWait(kinds: readonly MessageKind[]): Promise<number>
   /** Throws when the queue cannot be reached or accepts no writes. */
   check(): Promise<void>
-  /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. Once, however often told. */
+  /** Finishes the messages in hand, for that many milliseconds at the most, and takes no more. It sends on. */
+  finish(timeout: number): Promise<void>
+  /** Does the same, once however often told, and closes its connections: then nothing can be sent any more. */
   stop(timeout: number): Promise<void>
 }
 
@@ -89,6 +92,10 @@ const LEASE = {
   expireInSeconds: 300, // from when it was taken
   heartbeatSeconds: 10, // a worker that died is noticed after so long
 }
+
+// How much longer a stop takes where the database does not answer.
+const GIVEN_BACK_WITHIN = 1_000 // milliseconds, for messages that were not finished
+const CLOSED_WITHIN = 500 // milliseconds; pg-boss would wait for its maintenance, whatever that waits for
 
 const RETENTION = {
   retentionSeconds: 14 * 86_400,
@@ -122,6 +129,7 @@ export function createQueue(options: {
   })
 
   let opening: Promise<void> | undefined
+  let finishing: Promise<unknown> | undefined
   let stopping: Promise<void> | undefined
   const open = async () => {
     await boss.start().catch(error => {
@@ -132,14 +140,19 @@ export function createQueue(options: {
     for (const { name } of kinds) await ensureQueue(boss, name)
     if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
   }
+  const finish = async (timeout: number) => {
+    finishing ??= Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
+    await Promise.race([finishing, pause(timeout + GIVEN_BACK_WITHIN, undefined, { ref: false })])
+  }
   const stop = async (timeout: number) => {
     const isOpen = await opening?.then(
       () => true,
       () => false,
     )
     if (!isOpen) return
-    await Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
-    await boss.stop()
+    await finish(timeout)
+    const closed = boss.stop()
+    await (isMigrating ? closed : Promise.race([closed, pause(CLOSED_WITHIN, undefined, { ref: false })]))
   }
 
   return {
@@ -192,6 +205,7 @@ export function createQueue(options: {
     async check() {
       await boss.getDb().executeSql('select id from write_probe for update skip locked') // as `probeWrite` does
     },
+    finish,
     stop(timeout) {
       stopping ??= stop(timeout)
       return stopping

@@ -73,6 +73,19 @@ describe('a connection', () => {
       }
   })
 
+  test('gets the response to what it asked before a stop, on the further address of localhost too', async () => {
+    const service = await startOnTwoAddresses()
+    const { hashing, port } = service.service
+    const before = hashing.started
+    const body = JSON.stringify({ email: newAddress(), password: PASSWORD })
+    const socket = await opened(port, '127.0.0.2')
+    socket.write(rawRequest('POST', '/v1/sessions', { 'content-type': 'application/json' }, body))
+    const answer = text(socket)
+    while (hashing.started === before) await pause(1)
+    await service[Symbol.asyncDispose]()
+    assert.match(await answer, /^HTTP\/1\.1 401 /)
+  })
+
   test('[R77] ends after what is no HTTP, also when the client never closes its side', async () => {
     await using service = await startTestService('PGlite')
     const socket = await opened(service.service.port, '127.0.0.1', true)

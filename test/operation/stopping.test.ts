@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { deleteOutlived } from '../../src/housekeeping.ts'
+import type { Alteration } from '../support/altered-source.ts'
 import { createTestDatabase, DATABASES, openTestDatabase } from '../support/database.ts'
 import { untilWaitingOrDone } from '../support/lock-waits.ts'
 import { emptyDirectory, ServiceProcess } from '../support/process.ts'
+import { rawRequest } from '../support/raw-http.ts'
 import { fillDataDirectory, newAddress, PASSWORD, SECRET_KEY, send } from '../support/service.ts'
 import { openSmtpSink } from '../support/smtp-sink.ts'
 
@@ -16,6 +20,10 @@ async function filledDirectory() {
   const directory = await emptyDirectory()
   await fillDataDirectory(directory.path)
   return directory
+}
+
+async function untilClosed(url: string): Promise<void> {
+  while (await send(`${url}/livez`).then(Boolean, () => false)) await pause(10)
 }
 
 describe('stopping', () => {
@@ -61,6 +69,115 @@ describe('stopping', () => {
     await send(`${url}/livez`) // fetch keeps the connection
     const { code } = await service.kill('SIGTERM')
     assert.equal(code, 0, service.output)
+  })
+
+  // The interim response tells that the headers have arrived.
+  const told = { connection: 'keep-alive', expect: '100-continue' }
+  const half = { 'content-type': 'application/json', 'content-length': '100', ...told }
+  const SLOW_CLIENTS = {
+    'sends nothing': '',
+    'has sent half of its headers': 'GET /livez HTTP/1.1\r\nhost: local',
+    'has sent half of a body': `${rawRequest('POST', '/v1/sessions', half)}{"email":`,
+    'waits for what hangs': rawRequest('GET', '/readyz', told),
+  }
+  const HANGS = {
+    file: 'operation/health.ts',
+    find: 'const status = await readiness.status()',
+    replace: 'const status = await new Promise<never>(() => {})',
+  }
+
+  /** A connection of a client that reads nothing, whose bytes have arrived. */
+  async function slowClient(url: string, bytes: string): Promise<Socket> {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1' }).pause()
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(bytes)
+    if (bytes.includes('\r\n\r\n')) await once(socket, 'readable')
+    else await send(`${url}/livez`) // accepted after it
+    return socket
+  }
+
+  for (const [what, bytes] of Object.entries(SLOW_CLIENTS))
+    test(`a client that ${what} does not hold it up`, async () => {
+      await using directory = await filledDirectory()
+      const env = { AUTH_DATA_DIR: directory.path, AUTH_HOST: '127.0.0.1' }
+      await using service = new ServiceProcess(env, [], [HANGS])
+      const client = await slowClient(await service.started(), bytes)
+      const { code } = await service.kill('SIGTERM')
+      client.destroy()
+      assert.equal(code, 0, service.output)
+      assert.ok(!service.output.includes('"level":"error"'), service.output)
+    })
+
+  /** A service on PostgreSQL, and what its queue holds when it has ended. */
+  async function serviceOnPostgres(smtpPort: number, env: Record<string, string>, alterations: Alteration[] = []) {
+    await using opened = new AsyncDisposableStack()
+    const { url: databaseUrl } = opened.use(await createTestDatabase())
+    const database = new pg.Client({ connectionString: databaseUrl })
+    await database.connect()
+    opened.defer(() => database.end())
+    const service = opened.use(
+      new ServiceProcess(
+        {
+          AUTH_DATA_DIR: opened.use(await emptyDirectory()).path,
+          AUTH_DATABASE_URL: databaseUrl,
+          AUTH_SECRET_KEY: SECRET_KEY,
+          AUTH_SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
+          AUTH_HOST: '127.0.0.1',
+          AUTH_RATE_LIMITS: 'off',
+          ...env,
+        },
+        [],
+        alterations,
+      ),
+    )
+    const url = await service.started()
+    const jobs = async (): Promise<Record<string, number>> => {
+      const { rows } = await database.query('select state, count(*)::int from pgboss.job group by 1')
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
+    }
+    const parts = opened.move()
+    return { service, url, databaseUrl, database, jobs, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  }
+
+  test('messages in hand are finished and no more are taken while a request hangs', async () => {
+    const taken = Promise.withResolvers<void>()
+    await using sink = await openSmtpSink({ untilTaken: () => taken.promise })
+    await using stopped = await serviceOnPostgres(sink.port, { AUTH_SMTP_CONNECTIONS: '2' }, [HANGS])
+    const { service, url, jobs } = stopped
+    for (let count = 0; count < 20; count++)
+      await send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
+    while (!sink.lines.includes('DATA')) await pause(10)
+    const client = await slowClient(url, SLOW_CLIENTS['waits for what hangs'])
+    service.child.kill('SIGTERM')
+    await untilClosed(url)
+    taken.resolve()
+    const { code } = await service.ended()
+    client.destroy()
+    assert.equal(code, 0, service.output)
+    const sent = sink.letters.length
+    assert.ok(sent < 20, `${sent} were sent`)
+    assert.deepEqual(await jobs(), { completed: sent, created: 20 - sent })
+  })
+
+  test('a whole request that waits is answered, and sends its message, when connections without one have been closed', async () => {
+    await using sink = await openSmtpSink()
+    const patient = { file: 'storage/postgres.ts', find: 'request: 2_500,', replace: 'request: 20_000,' }
+    await using stopped = await serviceOnPostgres(sink.port, {}, [patient])
+    const { service, url, databaseUrl, database, jobs } = stopped
+    const client = await slowClient(url, SLOW_CLIENTS['sends nothing'])
+    await database.query('begin')
+    await database.query('lock table account in share mode')
+    const signUp = send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
+    await untilWaitingOrDone(databaseUrl, signUp)
+    service.child.kill('SIGTERM')
+    client.resume()
+    await once(client, 'close')
+    await database.query('rollback')
+    const { status } = await signUp
+    const { code } = await service.ended()
+    assert.deepEqual([status, code], [201, 0], service.output)
+    assert.deepEqual(await jobs(), { created: 1 })
   })
 
   test('a second signal ends at once, and the letter in hand comes after the next start', async () => {
@@ -174,10 +291,6 @@ describe('stopping while housekeeping deletes what is outlived', () => {
     await untilWaitingOrDone(databaseUrl, service.ended())
     const parts = opened.move()
     return { service, url, holder, [Symbol.asyncDispose]: () => parts.disposeAsync() }
-  }
-
-  async function untilClosed(url: string): Promise<void> {
-    while (await send(`${url}/livez`).then(Boolean, () => false)) await pause(10)
   }
 
   test('messages in hand are finished meanwhile, and a statement that waits for a lock is given up', async () => {
