@@ -8,8 +8,8 @@ const LEGEND_COLUMNS = 2
 const AREA = { left: 76, right: WIDTH - 20, top: 44, bottom: 340 }
 
 // Told apart by those who see few colours (Okabe and Ito), and by their dashes.
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
-const DASHES = ['', '7 3', '2 3', '9 3 2 3', '4 4', '12 4']
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#57606a', '#8250df']
+const DASHES = ['', '7 3', '2 3', '9 3 2 3', '4 4', '12 4', '1 6', '14 3 2 3 2 3']
 
 const STYLE = `
   .ground { fill: #ffffff } .text { fill: #1f2328; font: 12px system-ui, sans-serif }
