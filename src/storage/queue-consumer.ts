@@ -29,6 +29,7 @@ export type QueueConsumerOptions = {
 const POLL = 1_000 // milliseconds; what comes again is not notified
 const PREPARED = 10 // messages at the most that are in hand beyond those that may be delivered at once
 const HEARTBEAT = 4_000 // milliseconds
+const MOST_TIMES_PUT_BEHIND = 9 // after so many failures the pauses grow no more
 
 /**
  * Takes messages from one queue and delivers them, each on its own: none waits for those that came with it. (pg-boss's
@@ -150,6 +151,7 @@ export class QueueConsumer {
     if (fate.status === 'completed') return
     if (fate.status === 'done') return this.#completions.add(job)
     if (fate.status === 'parked') await forbidRetries(boss, job)
+    else await putBehind(boss, job)
     await boss.fail(name, [job], { reason: fate.reason })
   }
 
@@ -176,4 +178,18 @@ export class QueueConsumer {
 // What fails then goes to the queue's dead letter queue. pg-boss itself offers that to its own workers alone.
 async function forbidRetries(boss: PgBoss, { id, name }: Job<unknown>): Promise<void> {
   await boss.getDb().executeSql('update pgboss.job set retry_limit = 0 where name = $1 and id = $2', [name, id])
+}
+
+/**
+ * Puts a message that failed behind those that failed less often: pg-boss takes the highest priority first, then the
+ * oldest. Otherwise messages that hold their places for long before they fail would keep new ones from being taken.
+ */
+async function putBehind(boss: PgBoss, { id, name }: Job<unknown>): Promise<void> {
+  await boss
+    .getDb()
+    .executeSql('update pgboss.job set priority = greatest(priority - 1, $3) where name = $1 and id = $2', [
+      name,
+      id,
+      -MOST_TIMES_PUT_BEHIND,
+    ])
 }

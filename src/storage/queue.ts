@@ -48,8 +48,8 @@ export type Queue = {
   ): Promise<void>
   /**
    * Delivers messages of a kind to `work`, several at once. One that throws comes back later, with growing pauses of
-   * up to 5 minutes, and so does one of a later version, for which a newer process may be there soon; one of another
-   * shape is parked at once, since trying it again cannot help.
+   * up to 5 minutes and after those that failed less often, and so does one of a later version, for which a newer process
+   * may be there soon; one of another shape is parked at once, since trying it again cannot help.
    *
    * @param concurrency how many may be worked on at once, now; a few more are in hand. Each for 5 minutes at the most.
    * @param preparation what the messages that are taken together have in common

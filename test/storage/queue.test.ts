@@ -13,6 +13,7 @@ import type { QueueBackend } from '../../src/storage/queue-backend.ts'
 import { createTestDatabase, DATABASES, type DatabaseKind } from '../support/database.ts'
 
 const silent = pino({ level: 'silent' })
+const IN_HAND_FOR_ONE = 2 // messages where one may be delivered at once
 const errand: MessageKind<'id'> = { name: 'test.errand', version: 1, ids: ['id'] }
 
 type OpenedQueue = { queue: Queue; database: Database }
@@ -211,6 +212,44 @@ for (const kind of DATABASES)
       await until(isRenewed)
       released.resolve()
       await until(async () => (await inState(test, 'completed')) === 1)
+    })
+
+    test('takes new messages before those that failed, however many of these are due', async () => {
+      await using opened = new AsyncDisposableStack()
+      const { database, backend } = await openBackend(kind, opened)
+      const open = async (): Promise<OpenedQueue> => {
+        const queue = createQueue({ backend, kinds: [errand], logger: silent })
+        opened.defer(() => queue.stop(0))
+        await queue.open()
+        return { queue, database }
+      }
+      const failing = await open()
+      await sendMany(failing, 5 * IN_HAND_FOR_ONE)
+      await failing.queue.consume(
+        errand,
+        () => Promise.reject(new Error('not now')),
+        () => 10,
+      )
+      await until(async () => (await inState(failing, 'retry')) === 5 * IN_HAND_FOR_ONE)
+      await failing.queue.stop(10_000)
+
+      const next = await open()
+      await sql`update pgboss.job set start_after = now() where name = ${errand.name}`.execute(database)
+      const [fresh] = await sendMany(next, 1)
+      const released = Promise.withResolvers<void>()
+      const taken: string[] = []
+      await next.queue.consume(
+        errand,
+        ({ id }) => {
+          taken.push(id)
+          return released.promise
+        },
+        () => 1,
+      )
+      await until(() => taken.length === IN_HAND_FOR_ONE)
+      assert.ok(taken.includes(fresh!), 'the new one is among the first')
+      released.resolve()
+      await until(async () => (await inState(next, 'completed')) === 5 * IN_HAND_FOR_ONE + 1)
     })
 
     test('gives back at the stop what is not finished, so that it comes again at once', async () => {
