@@ -39,6 +39,11 @@ export type Storage = AsyncDisposable & {
    * behind what a crowd asks.
    */
   refreshDatabase: Database
+  /**
+   * The same for sending emails; on PostgreSQL on connections of its own, so that emails that wait for a lock, such as
+   * while an index is built on their table, keep no request waiting.
+   */
+  emailDatabase: Database
   queueBackend: QueueBackend
   secretKeys: KeyRing
   /** What needs a secret key, so that it cannot be left out. */
@@ -168,7 +173,8 @@ async function openEmbedded(
   const database = embeddedDatabase(pglite)
   if (!mayMigrate && (await hasMigrations(database))) await refuseOtherSchema(database)
   const migrations = await migrate(database, { verify: checkKeys })
-  return { database, backgroundDatabase: database, refreshDatabase: database, queueBackend: { pglite }, migrations }
+  const databases = { database, backgroundDatabase: database, refreshDatabase: database, emailDatabase: database }
+  return { ...databases, queueBackend: { pglite }, migrations }
 }
 
 async function openPostgres(
@@ -196,6 +202,7 @@ async function openPostgres(
     database: open(),
     backgroundDatabase: open({ connections: 2, work: 'background' }),
     refreshDatabase: open({ connections: 1 }), // one batch of exchanges at a time
+    emailDatabase: open({ connections: 4 }), // most statements of emails are one for many
   }
   for (const database of Object.values(databases)) await checkPostgres(database, url, logger)
   return { ...databases, queueBackend: { postgresUrl: url, isPooled }, migrations }

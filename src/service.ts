@@ -169,7 +169,7 @@ export async function startService(
   if (mail)
     await consumeMessages(queue, {
       ...areas,
-      database: storage.database,
+      database: storage.emailDatabase,
       mailers: mail.mailers,
       confirmUrl: () => config.confirmUrl ?? `${publicUrl()}/confirm`,
       deviceUrl: () => config.deviceUrl ?? `${publicUrl()}/device`,
