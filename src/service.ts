@@ -124,6 +124,9 @@ export async function startService(
   opened.defer(async () => {
     await Promise.all(underWay.map(end => end())) // requests still send messages: the queue closes afterwards
   })
+  const warnOfKeys = onceAMinute((err: KeysUnavailableError) =>
+    logger.warn({ err }, 'this process is not ready: a key is not to be had'),
+  )
   const readiness = new Readiness({
     checks: {
       database: () => probeWrite(storage.database),
@@ -135,9 +138,9 @@ export async function startService(
       },
     },
     onMissedDeadline,
-    onKeysFailed: onceAMinute((err: unknown) =>
-      logger.warn({ err }, 'this process is not ready: a key is not to be had'),
-    ),
+    onKeysFailed: error => {
+      if (error instanceof KeysUnavailableError) warnOfKeys(error)
+    },
     reasonOf: error => (error instanceof KeysUnavailableError ? error.message : undefined),
     mail: mail && mailState(mail.mailers.health, () => queue.longestWait(MESSAGE_KINDS)), // each sends an email
   })

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
 import type { Logger } from 'pino'
 import { canonicalEmailAddress, type EmailAddress, organizationalDomain } from './address.ts'
@@ -91,6 +92,7 @@ const POOL = {
 const LONGEST_WAIT = 120_000 // milliseconds
 const LONGEST_SENDING = 50_000 // milliseconds
 const PATIENCE = 5_000 // milliseconds
+const RECORDED_WITHIN = 250 // milliseconds, beyond the patience of a stop
 const UNSHOWN_PART = 0.1 // of the connections; such emails are few
 const PROBES = 2 // connections, by which each mailer asks whether the server takes emails
 
@@ -224,7 +226,8 @@ export function openMailer({
       await Promise.race([Promise.allSettled(underWay), timer])
       concurrency.close(new Error('the service stops'))
       transport.close({ force: true })
-      await Promise.allSettled(underWay)
+      // What is being sent ends at once. A record that the database does not take would go on for seconds.
+      await Promise.race([Promise.allSettled(underWay), pause(RECORDED_WITHIN, undefined, { ref: false })])
     },
   }
 }

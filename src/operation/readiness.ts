@@ -30,7 +30,7 @@ export class Dependency {
   /**
    * @param check throws when it cannot be reached; the dependency has failed too if it takes longer than 3 seconds
    * @param onMissedDeadline is told when it does
-   * @param onFailure is told what the check threw when it fails for the first time, or after it was good
+   * @param onFailure is told what the check threw when it fails for the first time, after it was good, or by another kind of error
    */
   constructor(
     check: () => Promise<void>,
@@ -59,12 +59,15 @@ export class Dependency {
       pause(LONGEST_CHECK, TOO_LONG, { ref: false }),
     ])
     if (found === TOO_LONG) this.#onMissedDeadline('readiness_check')
-    if (found.state === 'failed' && this.#last?.state !== 'failed') this.#onFailure(found.error)
+    if (found.state === 'failed' && (this.#last?.state !== 'failed' || nameOf(found) !== nameOf(this.#last)))
+      this.#onFailure(found.error)
     const checkedAt = performance.now()
     this.#last = { ...found, checkedAt, okAt: found.state === 'ok' ? checkedAt : this.#last?.okAt }
     return this.#last
   }
 }
+
+const nameOf = ({ error }: { error: unknown }) => (error instanceof Error ? error.name : undefined)
 
 export type ReadinessNeeds = {
   /** Each throws when the part cannot be reached or does not accept writes, or when a key is missing. */

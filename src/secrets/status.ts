@@ -68,7 +68,7 @@ function nextStep(
   if (role === 'makes') return 'keep it; to replace it, put a new key behind it first'
   if (role === 'missing') return 'add it behind the first key wherever it is missing'
   if (madeAt === null && role === 'accepts' && neededBy.length === 0)
-    return `once every process is started with it: put it in front, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…`
+    return `if it is new, put it in front once every process is started with it, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…; if it was taken back from a retirement, leave it out`
   if (isMaking)
     return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${setting}`
   if (neededBy.length === 0) return 'leave it out'

@@ -18,7 +18,6 @@ export class FailFastPool extends pg.Pool {
   readonly #logger: Logger
   readonly #onMissedDeadline: OnMissedDeadline
   readonly #idle = new Set<BoundedClient>()
-  readonly #inUse = new Set<BoundedClient>()
   #isLost = false
 
   constructor(options: pg.PoolConfig & { onMissedDeadline: OnMissedDeadline }, logger: Logger) {
@@ -28,16 +27,9 @@ export class FailFastPool extends pg.Pool {
     // Without a listener, an idle connection that the server drops would end the process.
     this.on('error', error => logger.warn({ code: errorCode(error), err: error }, 'a database connection was lost'))
     this.on('connect', client => bounded(client).once('lost', () => this.#lose()))
-    this.on('acquire', client => {
-      this.#idle.delete(bounded(client))
-      this.#inUse.add(bounded(client))
-    })
-    this.on('remove', client => {
-      this.#idle.delete(bounded(client))
-      this.#inUse.delete(bounded(client))
-    })
+    this.on('acquire', client => void this.#idle.delete(bounded(client)))
+    this.on('remove', client => void this.#idle.delete(bounded(client)))
     this.on('release', (_error, client) => {
-      this.#inUse.delete(bounded(client))
       // The pool would keep a connection whose query failed; it asks about its end next.
       if (bounded(client).isSpent) void bounded(client).end()
       else this.#idle.add(bounded(client))
@@ -59,7 +51,9 @@ export class FailFastPool extends pg.Pool {
   /** Gives up what is still being asked: whoever ends the pool has waited for all that mattered. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   override end(callback?: any): any {
-    for (const client of this.#inUse) client.giveUp()
+    // Those that are still connecting the pool keeps to itself, and would wait for.
+    const { _clients: all } = this as unknown as { _clients: pg.PoolClient[] }
+    for (const client of [...all].map(bounded)) if (!this.#idle.has(client)) client.giveUp()
     return super.end(callback)
   }
 

@@ -129,7 +129,7 @@ export function createQueue(options: {
   })
 
   let opening: Promise<void> | undefined
-  let finishing: Promise<unknown> | undefined
+  let finishing: Promise<void> | undefined
   let stopping: Promise<void> | undefined
   const open = async () => {
     await boss.start().catch(error => {
@@ -140,9 +140,11 @@ export function createQueue(options: {
     for (const { name } of kinds) await ensureQueue(boss, name)
     if ('pglite' in backend) for (const { name } of kinds) await releaseOrphans(boss, name)
   }
-  const finish = async (timeout: number) => {
-    finishing ??= Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
-    await Promise.race([finishing, pause(timeout + GIVEN_BACK_WITHIN, undefined, { ref: false })])
+  const finish = (timeout: number) => {
+    const finished = () => Promise.all([...consumers.values()].map(consumer => consumer.stop(timeout)))
+    const isLate = () => pause(timeout + GIVEN_BACK_WITHIN, undefined, { ref: false })
+    finishing ??= Promise.race([finished(), isLate()]).then(() => {})
+    return finishing
   }
   const stop = async (timeout: number) => {
     const isOpen = await opening?.then(

@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { deleteOutlived } from '../../src/housekeeping.ts'
+import { CuttingProxy } from '../faults/outages/cutting-proxy.ts'
 import type { Alteration } from '../support/altered-source.ts'
 import { createTestDatabase, DATABASES, openTestDatabase } from '../support/database.ts'
 import { untilWaitingOrDone } from '../support/lock-waits.ts'
@@ -211,6 +212,30 @@ describe('stopping', () => {
     const url = await service.started()
     await send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
     while (!sink.lines.some(line => line.startsWith('MAIL'))) await pause(10)
+    const { code } = await service.kill('SIGTERM')
+    assert.equal(code, 0, service.output)
+    assert.ok(!service.output.includes('cut short'))
+  })
+
+  test('a database that has fallen silent while a letter is in hand does not hold it up for long', async () => {
+    await using database = await createTestDatabase()
+    await using directory = await emptyDirectory()
+    await using sink = await openSmtpSink({ replies: { MAIL: 'silence' } })
+    await using proxy = new CuttingProxy(Number(new URL(database.url).port))
+    await proxy.open()
+    const throughProxy = new URL(database.url)
+    throughProxy.port = String(proxy.port)
+    await using service = new ServiceProcess({
+      AUTH_DATA_DIR: directory.path,
+      AUTH_DATABASE_URL: throughProxy.href,
+      AUTH_SECRET_KEY: SECRET_KEY,
+      AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
+    })
+    const url = await service.started()
+    await send(`${url}/v1/accounts`, { json: { email: newAddress(), password: PASSWORD } })
+    while (!sink.lines.some(line => line.startsWith('MAIL'))) await pause(10)
+    proxy.fallSilent()
+    await service.until(/the database does not answer/)
     const { code } = await service.kill('SIGTERM')
     assert.equal(code, 0, service.output)
     assert.ok(!service.output.includes('cut short'))
