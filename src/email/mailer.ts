@@ -222,8 +222,7 @@ export function openMailer({
     async close(patience = PATIENCE) {
       health.stop()
       closing.abort()
-      const timer = new Promise(resolve => setTimeout(resolve, patience).unref())
-      await Promise.race([Promise.allSettled(underWay), timer])
+      await Promise.race([Promise.allSettled(underWay), pause(patience, undefined, { ref: false })])
       concurrency.close(new Error('the service stops'))
       transport.close({ force: true })
       // What is being sent ends at once. A record that the database does not take would go on for seconds.

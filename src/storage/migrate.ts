@@ -168,7 +168,7 @@ async function attempt<Result>(
     return { result: await work(transaction) }
   } catch (error) {
     if (!LOCKED.includes(errorCode(error) ?? '')) throw error
-    await sql`rollback to savepoint untouched`.execute(transaction) // which gives the locks on tables back
+    await sql`rollback to savepoint untouched`.execute(transaction) // which releases the table locks
     over.abort()
     // Behind a full pooler the other connection may wait for the one of this transaction.
     return { blockers: await Promise.race([blockers, pause(LONGEST_LOCK_WAIT, [], { ref: false })]) }

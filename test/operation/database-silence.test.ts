@@ -24,15 +24,12 @@ describe('when the database host is lost without a word', () => {
   before(async () => {
     const database = opened.use(await createTestDatabase())
     const directory = opened.use(await emptyDirectory())
-    proxy = opened.use(new CuttingProxy(Number(new URL(database.url).port)))
-    await proxy.open()
+    proxy = opened.use(await CuttingProxy.inFrontOf(database.url))
     sink = opened.use(await openSmtpSink())
-    const throughProxy = new URL(database.url)
-    throughProxy.port = String(proxy.port)
     const service = opened.use(
       new ServiceProcess({
         AUTH_DATA_DIR: directory.path,
-        AUTH_DATABASE_URL: throughProxy.href,
+        AUTH_DATABASE_URL: proxy.urlOf(database.url),
         AUTH_SECRET_KEY: SECRET_KEY,
         AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
         AUTH_RATE_LIMITS: 'off',

@@ -221,13 +221,10 @@ describe('stopping', () => {
     await using database = await createTestDatabase()
     await using directory = await emptyDirectory()
     await using sink = await openSmtpSink({ replies: { MAIL: 'silence' } })
-    await using proxy = new CuttingProxy(Number(new URL(database.url).port))
-    await proxy.open()
-    const throughProxy = new URL(database.url)
-    throughProxy.port = String(proxy.port)
+    await using proxy = await CuttingProxy.inFrontOf(database.url)
     await using service = new ServiceProcess({
       AUTH_DATA_DIR: directory.path,
-      AUTH_DATABASE_URL: throughProxy.href,
+      AUTH_DATABASE_URL: proxy.urlOf(database.url),
       AUTH_SECRET_KEY: SECRET_KEY,
       AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
     })

@@ -12,13 +12,10 @@ const CLIENTS = 8
 test('Connections to the database that are cut in the middle of queries end no process', async () => {
   await using directory = await emptyDirectory()
   await using database = await createTestDatabase()
-  await using proxy = new CuttingProxy(Number(new URL(database.url).port))
-  await proxy.open()
-  const throughProxy = new URL(database.url)
-  throughProxy.port = String(proxy.port)
+  await using proxy = await CuttingProxy.inFrontOf(database.url)
   await using service = new ServiceProcess({
     AUTH_DATA_DIR: directory.path,
-    AUTH_DATABASE_URL: throughProxy.href,
+    AUTH_DATABASE_URL: proxy.urlOf(database.url),
     AUTH_SECRET_KEY: SECRET_KEY,
     AUTH_RATE_LIMITS: 'off',
   })

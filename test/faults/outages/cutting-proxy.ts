@@ -24,8 +24,20 @@ export class CuttingProxy implements AsyncDisposable {
     this.#target = target
   }
 
+  /** Opens one to the server of a URL. */
+  static async inFrontOf(url: string): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(Number(new URL(url).port))
+    await proxy.open()
+    return proxy
+  }
+
   get port(): number {
     return this.#port
+  }
+
+  /** A URL of the server, by way of this proxy. */
+  urlOf(url: string): string {
+    return Object.assign(new URL(url), { port: String(this.#port) }).href
   }
 
   /** Listens, at the same port as before. */

@@ -15,15 +15,12 @@ export async function openProxiedService(
   const database = opened.use(await createDatabase(postgresUrl))
   const directory = opened.use(await emptyDirectory())
   const sink = opened.use(await openSmtpSink())
-  const proxy = opened.use(new CuttingProxy(Number(new URL(database.url).port)))
-  await proxy.open()
-  const throughProxy = new URL(database.url)
-  throughProxy.port = String(proxy.port)
+  const proxy = opened.use(await CuttingProxy.inFrontOf(database.url))
   const service = opened.use(
     new ServiceProcess(
       {
         AUTH_DATA_DIR: directory.path,
-        AUTH_DATABASE_URL: throughProxy.href,
+        AUTH_DATABASE_URL: proxy.urlOf(database.url),
         AUTH_SECRET_KEY: SECRET_KEY,
         AUTH_SMTP_URL: `smtp://127.0.0.1:${sink.port}`,
         AUTH_RATE_LIMITS: 'off',
