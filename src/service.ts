@@ -71,7 +71,7 @@ export type ServiceOptions = {
 const BACKLOG = 4_096
 
 // The parts of a stop are together below the 10 seconds after which it is cut short (stop.ts), at the worst 9.5: 6 s for what
-// is under way, side by side (requests have 5, http/connections/listening-servers.ts; operations of commands 2,
+// is under way, side by side (requests have 5, http/connections/open-connections.ts; operations of commands 2,
 // control-socket/server.ts), 1 s to return messages to the queue and 0.5 s for the queue's connections (storage/queue.ts), 1 s for
 // letters, 1 s for the mailbox or for connections to a database that does not answer (storage/bounded-client.ts, 4 pools).
 const FINISH_WITHIN = 6_000 // milliseconds that messages in hand and housekeeping have

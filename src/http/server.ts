@@ -15,9 +15,10 @@ import type { Counter } from '../metrics.ts'
 import { allowedMethods, rememberRoutes } from './allowed-methods.ts'
 import { acceptJson } from './body.ts'
 import { answerClientError } from './connections/client-error.ts'
-import { guardConnections, headersRefusal } from './connections/connection-guard.ts'
-import { OpenConnections, prepareListeningServers } from './connections/listening-servers.ts'
+import { prepareListeningServers } from './connections/listening-servers.ts'
+import { OpenConnections } from './connections/open-connections.ts'
 import { PipeliningBound } from './connections/pipelined-requests.ts'
+import { headersRefusal } from './headers-refusal.ts'
 import type { HeldRefusals } from './held-refusals.ts'
 import { parseIp } from './ip-address.ts'
 import { HTTP_PROBLEMS, PROBLEM_MEDIA_TYPE, ProblemSchema, type ProblemType, problemOf, Refusal } from './problem.ts'
@@ -127,10 +128,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   })
   readForwardedFor(server, proxies, logger)
   takeTurns(server)
-  closeConnectionsWhenStopping(server)
+  const connections = new OpenConnections({
+    logger,
+    isTrustedProxy: address => proxies.includes(address),
+    closed: closedConnections,
+  })
+  closeWhenStopping(server, connections)
   server.addHook('preClose', async () => heldRefusals.release())
   prepareListeningServers(server, each => {
-    guardConnections(each, { logger, isTrustedProxy: address => proxies.includes(address), closed: closedConnections })
+    connections.watch(each)
+    // Node knows nothing of other expectations than 100-continue; headersRefusal() answers them.
+    each.on('checkExpectation', (request, response) => each.emit('request', request, response))
     each.on('clientError', (error, socket) => answerClientError(error, socket as Socket, headersFor(randomUUID())))
   })
 
@@ -178,9 +186,7 @@ function sendProblem(reply: FastifyReply, codes: Record<string, ProblemType>, { 
 }
 
 // A client that keeps its connection busy would hold up the stop: the answers say that it closes.
-function closeConnectionsWhenStopping(server: HttpServer): void {
-  const connections = new OpenConnections()
-  prepareListeningServers(server, each => connections.watch(each))
+function closeWhenStopping(server: HttpServer, connections: OpenConnections): void {
   let isStopping = false
   server.addHook('preClose', async () => {
     isStopping = true

@@ -42,7 +42,7 @@ async function untilServed(port: number): Promise<void> {
 }
 
 const THREE_OF_A_NETWORK = {
-  file: 'http/connections/connection-guard.ts',
+  file: 'http/connections/open-connections.ts',
   find: 'MOST_OF_A_NETWORK = 2_000',
   replace: 'MOST_OF_A_NETWORK = 3',
 }
@@ -144,7 +144,7 @@ describe('a connection', () => {
       [],
       [
         {
-          file: 'http/connections/connection-guard.ts',
+          file: 'http/connections/open-connections.ts',
           find: 'MOST_CONNECTIONS = 10_000',
           replace: 'MOST_CONNECTIONS = 3',
         },
