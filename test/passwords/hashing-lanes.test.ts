@@ -96,6 +96,32 @@ test('known devices of many accounts on one network keep those on other networks
   assert.equal(served.slice(0, 42).filter(name => name.startsWith('honest')).length, 40)
 })
 
+test('one account on known devices takes two places of theirs, whatever the number of its networks [R37]', async () => {
+  const lanes = new HashingLanes({ lanes: 1 })
+  const { attempt, endOne } = attemptsIn(lanes)
+  const running = [attempt(), attempt()]
+  const served: string[] = []
+  const comes = (name: string, network: string) =>
+    lanes.run({ network, knownAs: name }, turn => turn.hash(async () => void served.push(name)))
+  const crowd = Array.from({ length: 130 }, (_, network) => comes('crowd', `2001:db8:0:${network}::/64`))
+  const settledCrowd = Promise.allSettled(crowd)
+  const honest = Array.from({ length: 62 }, (_, device) => comes(`honest ${device}`, `198.51.100.${device}`))
+  for (const _ of running) await endOne()
+  await Promise.all([...running, ...honest])
+  const outcomes = await settledCrowd
+  assert.equal(
+    outcomes.filter(({ status }) => status === 'fulfilled').length,
+    2 + 64,
+    'the others waited with strangers',
+  )
+
+  const strangers = Array.from({ length: 66 }, attempt)
+  await settled()
+  const again = comes('crowd', '2001:db8::/64')
+  for (const _ of strangers) await endOne()
+  await Promise.all([again, ...strangers])
+})
+
 test('closing lets the attempt that has its turn hash to the end, and refuses what waits', async () => {
   const lanes = new HashingLanes({ lanes: 1 })
   const { counted, attempt, endOne } = attemptsIn(lanes)
