@@ -2,7 +2,14 @@ import type { Counter as Metric } from '../metrics.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
 import { keyedHash } from '../secrets/keyed-hash.ts'
 import type { Database, Queryable } from '../storage/database.ts'
-import { blockedCounters, type Counter, countAttempt, forgetAttempts, giveBackAttempt } from './attempt-store.ts'
+import {
+  blockedCounters,
+  type Counted,
+  type Counter,
+  countAttempt,
+  forgetAttempts,
+  giveBackAttempt,
+} from './attempt-store.ts'
 import { BlockedCounters } from './blocked-counters.ts'
 import { LimitRefusal } from './errors.ts'
 import { LIMITS, type LimitName } from './limits.ts'
@@ -23,6 +30,7 @@ export type AttemptLimitsOptions = {
 }
 
 type NamedCounter = Counter & { name: LimitName }
+type CountedCounter = Counted<NamedCounter>
 
 /**
  * Limits how often something may be tried, in the database and so across processes.
@@ -47,11 +55,9 @@ export class AttemptLimits {
   async count(attempt: Attempt, db: Queryable = this.#options.database): Promise<CountedAttempt> {
     this.refuseKnownBlocked(attempt)
     const counters = this.#countersOf(attempt)
-    if (counters.length > 0) {
-      const counted = await countAttempt(db, counters)
-      if (counted.length < counters.length) throw await this.#blockedRefusal(db, counters, counted)
-    }
-    return new CountedAttempt(this.#options.database, counters)
+    const counted = counters.length > 0 ? await countAttempt(db, counters) : []
+    if (counted.length < counters.length) throw await this.#blockedRefusal(db, counters, counted)
+    return new CountedAttempt(this.#options.database, counted)
   }
 
   /**
@@ -63,11 +69,9 @@ export class AttemptLimits {
     if (known) throw this.#refusal(known.counter, known.seconds)
   }
 
-  async #blockedRefusal(db: Queryable, counters: NamedCounter[], counted: Buffer[]): Promise<LimitRefusal> {
-    const isCounted = ({ key }: Counter) => counted.some(other => other.equals(key))
-    const given = counters.filter(isCounted)
-    if (given.length > 0) await giveBackAttempt(db, given)
-    const refusing = counters.filter(counter => !isCounted(counter))
+  async #blockedRefusal(db: Queryable, counters: NamedCounter[], counted: CountedCounter[]): Promise<LimitRefusal> {
+    if (counted.length > 0) await giveBackAttempt(db, counted)
+    const refusing = counters.filter(({ name }) => !counted.some(other => other.name === name))
     const blocks = await blockedCounters(
       db,
       refusing.map(({ key }) => key),
@@ -96,9 +100,9 @@ export class AttemptLimits {
 /** An attempt that has been counted. It stays so unless one of these is called. */
 export class CountedAttempt {
   readonly #database: Database
-  readonly #counters: readonly NamedCounter[]
+  readonly #counters: readonly CountedCounter[]
 
-  constructor(database: Database, counters: readonly NamedCounter[]) {
+  constructor(database: Database, counters: readonly CountedCounter[]) {
     this.#database = database
     this.#counters = counters
   }
@@ -119,7 +123,7 @@ export class CountedAttempt {
    * @param db the transaction that it succeeds with
    */
   async succeeded(clears?: LimitName, db: Queryable = this.#database): Promise<void> {
-    const isCleared = ({ name }: NamedCounter) => name === clears
+    const isCleared = ({ name }: CountedCounter) => name === clears
     for (const { key } of this.#counters.filter(isCleared)) await forgetAttempts(db, key)
     await this.#giveBack(
       this.#counters.filter(counter => !isCleared(counter)),
@@ -127,7 +131,7 @@ export class CountedAttempt {
     )
   }
 
-  async #giveBack(counters: readonly NamedCounter[], db: Queryable = this.#database): Promise<void> {
+  async #giveBack(counters: readonly CountedCounter[], db: Queryable = this.#database): Promise<void> {
     if (counters.length > 0) await giveBackAttempt(db, counters)
   }
 }

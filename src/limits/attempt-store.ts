@@ -17,6 +17,9 @@ declare module '../storage/database.ts' {
 /** A limit, and the key of what it counts by. */
 export type Counter = { key: Buffer; limit: Limit }
 
+/** A counter that an attempt has counted on, and when, in seconds of the database's clock. */
+export type Counted<Of extends Counter = Counter> = Of & { countedAt: number }
+
 /** Seconds by which now() of one transaction may be behind that of another one that has ended. */
 const TRANSACTIONS_APART = 60
 const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is more would overflow
@@ -31,10 +34,10 @@ const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is
  * A block that is longer than any can be was noted while the clock of the database was ahead, and has ended.
  * @returns those that counted it; the others are blocked
  */
-export async function countAttempt(db: Queryable, counters: readonly Counter[]): Promise<Buffer[]> {
+export async function countAttempt<Of extends Counter>(db: Queryable, counters: readonly Of[]): Promise<Counted<Of>[]> {
   const sorted = counters.toSorted((a, b) => Buffer.compare(a.key, b.key))
   const column = (name: Exclude<keyof Limit, 'isOptional'>) => sorted.map(({ limit }) => limit[name])
-  const { rows } = await sql<{ key: Buffer }>`
+  const { rows } = await sql<{ key: Buffer; countedAt: number }>`
     with attempted as materialized (
       select * from unnest(${sorted.map(({ key }) => key)}::bytea[], ${column('burst')}::float8[],
         ${column('forgivenAfter')}::float8[], ${column('firstBlock')}::float8[], ${column('longestBlock')}::float8[])
@@ -61,23 +64,31 @@ export async function countAttempt(db: Queryable, counters: readonly Counter[]):
       select make_interval(secs => longest_block + ${sql.lit(TRANSACTIONS_APART)})
       from attempted where attempted.key = excluded.key
     )
-    returning key`.execute(db)
-  return rows.map(({ key }) => Buffer.from(key))
+    returning key, extract(epoch from counted_at)::float8 as "countedAt"`.execute(db)
+  return rows.flatMap(({ key, countedAt }) => {
+    const counter = counters.find(each => each.key.equals(key))
+    return counter ? [{ ...counter, countedAt }] : []
+  })
 }
 
-/** Takes attempts back that turned out to be none; a block that only they caused ends. */
-export async function giveBackAttempt(db: Queryable, counters: readonly Counter[]): Promise<void> {
+/**
+ * Takes an attempt back that turned out to be none, and ends the block that would not be there without it: one that began
+ * with it, or whose level it was needed for. Otherwise the block would tell that somebody signed in.
+ */
+export async function giveBackAttempt(db: Queryable, counted: readonly Counted[]): Promise<void> {
   await sql`
     with given_back as (
-      select counter.key, greatest(0, level - 1) as level, burst
+      select counter.key, greatest(0, level - 1) as level, burst,
+        extract(epoch from counter.counted_at)::float8 = attempt.counted_at as is_last
       from attempt_counter counter
-      join unnest(${counters.map(({ key }) => key)}::bytea[], ${counters.map(({ limit }) => limit.burst)}::float8[])
-        as attempt (key, burst) on attempt.key = counter.key
+      join unnest(${counted.map(({ key }) => key)}::bytea[], ${counted.map(({ limit }) => limit.burst)}::float8[],
+        ${counted.map(({ countedAt }) => countedAt)}::float8[]) as attempt (key, burst, counted_at)
+        on attempt.key = counter.key
       order by counter.key
       for update of counter
     )
     update attempt_counter counter set level = given_back.level,
-      blocked_until = case when given_back.level <= burst - 1 then '-infinity' else blocked_until end
+      blocked_until = case when is_last or given_back.level <= burst - 1 then '-infinity' else blocked_until end
     from given_back where given_back.key = counter.key`.execute(db)
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Counter, Registry } from 'prom-client'
-import { AttemptLimits } from '../../src/limits/attempt-limits.ts'
+import { AttemptLimits, type CountedAttempt } from '../../src/limits/attempt-limits.ts'
 import { deleteForgottenAttempts } from '../../src/limits/attempt-store.ts'
 import { LimitRefusal } from '../../src/limits/errors.ts'
 import { LIMITS } from '../../src/limits/limits.ts'
@@ -136,6 +136,44 @@ for (const kind of DATABASES)
         )
       }
       assert.equal(await (await limits.attempts.count(ofDevice('a'))).make(async () => 'made'), 'made')
+    })
+
+    for (const [what, takeBack] of Object.entries({
+      succeeded: (attempt: CountedAttempt) => attempt.succeeded(),
+      'could not be made': (attempt: CountedAttempt) => attempt.make(() => Promise.reject(new Error())).catch(() => {}),
+    }))
+      test(`[R36] An attempt that ${what} after a block has ended changes nothing for the next, which would tell of it`, async () => {
+        const nextBlock = async (own?: (attempt: CountedAttempt) => Promise<unknown>) => {
+          const limits = await open()
+          for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
+          await limits.elapse(31)
+          if (own) await own(await limits.attempts.count(ofDevice('a')))
+          await limits.elapse(1)
+          await limits.elsewhere.count(ofDevice('a'))
+          return limits.attempts.count(ofDevice('a')).catch(error => error.facts)
+        }
+        assert.deepEqual(await nextBlock(takeBack), await nextBlock())
+      })
+
+    test('An attempt that is taken back late leaves the block of one that came after it', async () => {
+      const limits = await open()
+      for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
+      await limits.elapse(31)
+      const late = await limits.attempts.count(ofDevice('a'))
+      await limits.elapse(60)
+      await limits.elsewhere.count(ofDevice('a'))
+      await late.succeeded()
+      await assert.rejects(limits.attempts.count(ofDevice('a')), LimitRefusal)
+    })
+
+    test('An attempt that one of its limits blocks leaves no block on the others', async () => {
+      const limits = await open()
+      for (let count = 0; count < BURST; count++) await limits.attempts.count(ofDevice('a'))
+      await limits.elapse(31)
+      const network = { sign_in_by_network: ['n'] }
+      for (let count = 0; count < LIMITS.sign_in_by_network.burst; count++) await limits.attempts.count(network)
+      await assert.rejects(limits.attempts.count({ ...ofDevice('a'), ...network }), refused('sign_in_by_network', 10))
+      await limits.attempts.count(ofDevice('a'))
     })
 
     test('An attempt that one of its limits blocks counts on none of them', async () => {
