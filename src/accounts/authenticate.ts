@@ -3,7 +3,6 @@ import { canonicalEmailAddress, type EmailAddress } from '../email/address.ts'
 import { invalidRequest } from '../http/problem.ts'
 import type { Attempt, AttemptLimits } from '../limits/attempt-limits.ts'
 import { LimitRefusal } from '../limits/errors.ts'
-import type { NormalizedPassword } from '../passwords/password-policy.ts'
 import type { Sessions, StartedSession } from '../sessions/sessions.ts'
 import { type Database, inTransaction } from '../storage/database.ts'
 import type { Queue } from '../storage/queue.ts'
@@ -52,12 +51,15 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   const claimed = credentials.deviceToken === undefined ? undefined : await devices.open(credentials.deviceToken)
   if (!claimed) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
   const asker = { network, knownAs: claimed?.accountId }
-  const { device, attempt, account, matches, outdated, normalized } = await inTurn(needs, asker, async turn => {
+  const { device, attempt, account, matches, renewed } = await inTurn(needs, asker, async turn => {
     const device = claimed && (await isOf(needs.database, claimed, email)) ? claimed : undefined
     const attempt = await needs.attempts.count(countedBy(email, network, device))
     return attempt.make(async () => {
       const account = await findConfirmedAccount(database, email)
-      return { device, attempt, account, ...(await verifyPassword(needs, turn, account, password)) }
+      const { matches, outdated, normalized } = await verifyPassword(needs, turn, account, password)
+      // In the same turn: another one would be a second wait, for everybody once the pepper or the parameters have changed.
+      const renewed = outdated ? await needs.hasher.hash(turn, normalized!) : undefined
+      return { device, attempt, account, matches, renewed }
     })
   }).catch(async error => {
     if (error instanceof LimitRefusal) await requestDeviceLink(needs, email, error)
@@ -86,7 +88,7 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
     }),
   )
   if (!session) throw await fail(await whyChanged(database, account))
-  if (outdated) await renew(needs, account, normalized!, network)
+  if (renewed) await renewPassword(database, account, renewed)
   return { ...session, deviceToken: devices.make(account.id, device?.id) }
 }
 
@@ -107,19 +109,4 @@ function countedBy(email: EmailAddress, network: string, device: Device | undefi
 async function whyChanged(database: Database, { id }: Account) {
   const account = await findAccount(database, id)
   return account?.status === 'disabled' ? 'account_disabled' : 'invalid_credentials'
-}
-
-// The sign-in has succeeded; where there is no place to hash, the next one renews it.
-async function renew(
-  needs: AuthenticateNeeds,
-  account: Account,
-  password: NormalizedPassword,
-  network: string,
-): Promise<void> {
-  try {
-    const renewed = await inTurn(needs, { network }, turn => needs.hasher.hash(turn, password))
-    await renewPassword(needs.database, account, renewed)
-  } catch (error) {
-    if (!(error instanceof AccountRefusal)) throw error
-  }
 }
