@@ -51,7 +51,8 @@ export async function checkSecretKeys(database: Database, check: SecretKeyCheck)
 
 /**
  * What a command does before it seals something: it checks the secret keys again, and an empty database is theirs from then on.
- * One that seals nothing leaves it unbound: `migrate` may be run with a key that is thrown away.
+ * Of another one it notes the first key alone, so that no process without it starts. One that seals nothing leaves a database
+ * unbound: `migrate` may be run with a key that is thrown away.
  *
  * @throws OperatorError as {@link checkSecretKeys} does
  */
@@ -59,7 +60,9 @@ export async function bindSecretKeys(database: Database, check: SecretKeyCheck):
   await inTransaction(database, async transaction => {
     await lockSecretKeys(transaction)
     const known = await refuseUnfit(transaction, check)
+    const [first] = check.keys.ids
     if (known.length === 0) await noteSecretKeys(transaction, check.keys)
+    else if (!isKnown(first!, known)) await noteKey(transaction, check.keys, first!)
   })
 }
 
@@ -98,9 +101,11 @@ export async function noteMakingKey(database: Database, keys: KeyRing): Promise<
 }
 
 async function noteSecretKeys(transaction: DatabaseTransaction, keys: KeyRing): Promise<void> {
-  for (const id of keys.ids)
-    await noteSecretKey(transaction, { ...namedCheck(keys, id), retiredFrom: keys.retiredFrom(id) })
+  for (const id of keys.ids) await noteKey(transaction, keys, id)
 }
+
+const noteKey = (transaction: DatabaseTransaction, keys: KeyRing, id: string) =>
+  noteSecretKey(transaction, { ...namedCheck(keys, id), retiredFrom: keys.retiredFrom(id) })
 
 /** @returns what the database knows, when these keys fit it */
 async function refuseUnfit(db: Queryable, { keys, uses, isShared }: SecretKeyCheck): Promise<KnownSecretKey[]> {
@@ -153,19 +158,30 @@ function refuseAnotherKey(keys: KeyRing, key: KnownSecretKey): void {
   })
 }
 
-// A key that this database has never seen is a key that no other process accepts yet.
+// A key that this database has never seen is a key that no other process accepts yet. In a backup from before a key was
+// replaced there is no other process: nobody makes, and with the other keys retired none can start that would.
 function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]): void {
   const [first] = keys.ids
-  if (known.length === 0 || known.some(({ id }) => id === first)) return
+  if (known.length === 0 || isKnown(first!, known)) return
+  if (known.every(key => !key.isMaking && isRetiredIn(keys, key))) return
   const before = known.findLast(({ madeAt, isRetired }) => madeAt && !isRetired)?.id ?? known.at(-1)!.id
+  const toRetire = known.filter(({ id, isRetired }) => keys.ids.includes(id) || !isRetired)
   throw new OperatorError({
     needed: `a first secret key that every process on this database accepts already`,
     found: `"${first}", which this database has never seen, where "${before}" was used before`,
     remedy:
       `start every process with the new key behind the old one first, AUTH_SECRET_KEY=${before}:…,${first}:…, ` +
-      `and then with the new one in front, AUTH_SECRET_KEY=${first}:…,${before}:…`,
+      `and then with the new one in front, AUTH_SECRET_KEY=${first}:…,${before}:…; ` +
+      'a restored backup that no process uses takes, three minutes after one has made with a key last, ' +
+      `AUTH_SECRET_KEY=${[`${first}:…`, ...toRetire.map(({ id }) => `${id}:…:retired`)].join(',')}`,
   })
 }
+
+const isKnown = (id: string, known: readonly KnownSecretKey[]): boolean => known.some(key => key.id === id)
+
+/** Whether it verifies nothing, by the settings, or where they lack it, by what the database knows. */
+const isRetiredIn = (keys: KeyRing, { id, isRetired }: KnownSecretKey): boolean =>
+  keys.ids.includes(id) ? !keys.accepts(id) : isRetired
 
 function refuseWhileMaking(keys: KeyRing, key: KnownSecretKey): void {
   const { id, isMaking, madeAt } = key

@@ -71,7 +71,7 @@ function nextStep(
     return `if it is new, put it in front once every process is started with it, AUTH_SECRET_KEY=${id}:…,${keys.ids[0]}:…; if it was taken back from a retirement, leave it out`
   if (isMaking)
     return `a process has made with it within three minutes: start each with AUTH_SECRET_KEY=${keys.ids[0]}:…,${setting}`
-  if (neededBy.length === 0) return 'leave it out'
+  if (neededBy.length === 0) return 'leave it out, and keep it for backups that were made with it'
   if (neededBy.some(({ what }) => what !== 'sessions'))
     return 'start a process anew, which seals all with the first key'
   if (retiredAt) return `leave it out after ${retiredAt.toISOString()}`

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { sql } from 'kysely'
+import { pino } from 'pino'
 import { DEADLINES } from '../../src/missed-deadlines.ts'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { environmentOf } from '../support/command.ts'
-import { DATABASES } from '../support/database.ts'
+import { createTestDatabase, DATABASES } from '../support/database.ts'
+import { emptyDirectory } from '../support/process.ts'
 import {
   confirmedAccount,
   exchange,
+  SECRET_KEY,
   type SignedUp,
   send,
   signIn,
@@ -72,17 +78,21 @@ for (const kind of DATABASES)
 
     /** Runs every block of a section. @returns what each printed */
     async function follow(section: string): Promise<string[]> {
-      const blocks = SECTIONS.get(section)
-      assert.ok(blocks && blocks.length > 0, `no steps for "${section}"`)
       const printed = []
-      for (const block of blocks) printed.push(await runBlock(block))
+      for (const block of stepsOf(section)) printed.push(await runBlock(block))
       return printed
     }
 
-    async function runBlock({ language, text }: Block): Promise<string> {
+    function stepsOf(section: string): Block[] {
+      const blocks = SECTIONS.get(section)
+      assert.ok(blocks && blocks.length > 0, `no steps for "${section}"`)
+      return blocks
+    }
+
+    async function runBlock({ language, text }: Block, env: Record<string, string> = {}): Promise<string> {
       assert.equal(language, 'sh', 'what is no command cannot be done on the embedded database')
-      const session = /"id":"([^"]+)"/.exec(await shell('auth-service sessions list --account "$ACCOUNT" --json'))
-      return shell(text, { SESSION: session?.[1] ?? '' })
+      const session = /"id":"([^"]+)"/.exec(await shell('auth-service sessions list --account "$ACCOUNT" --json', env))
+      return shell(text, { SESSION: session?.[1] ?? '', ...env })
     }
 
     async function shell(commands: string, env: Record<string, string> = {}): Promise<string> {
@@ -152,11 +162,24 @@ for (const kind of DATABASES)
         assert.match(parked!, /auth_queue_parked_messages 0/)
       },
       async 'Database failover'() {
-        token = await signIn(service, account)
         const [health, commands] = await follow('Database failover')
         assert.match(health!, /"status":"ok"/)
         assert.match(commands!, /created at[\s\S]*current/)
-        assert.equal(await statusOf(token), 400)
+      },
+      async 'A restored backup'() {
+        await using backup = await backupOfAnother()
+        const { data, secretKey: k1 } = backup
+        const [, settings] = /`AUTH_SECRET_KEY=(k2:…,k1:…:retired)`/.exec(DOCUMENT.split('## A restored backup')[1]!)!
+        const secretKey = settings!.replace('k2:…', KeyRing.generate('k2')).replace('k1:…', k1)
+        const env = { ...environmentOf(data), AUTH_SECRET_KEY: secretKey, ACCOUNT: backup.account.email }
+        const [ending, ...others] = stepsOf('A restored backup')
+        assert.match(await runBlock(ending!, env), /Ended 1 session\./)
+        await using restored = await startTestService(kind, { data, env: { AUTH_SECRET_KEY: secretKey } })
+        const printed = []
+        for (const block of others) printed.push(await runBlock(block, env))
+        assert.match(printed.join(''), /^k2 +makes [\s\S]*^k1 +retired /m)
+        assert.equal((await exchange(restored, backup.token)).status, 400)
+        assert.ok(await signIn(restored, backup.account))
       },
       async 'What took too long'() {
         const [missed, health] = await follow('What took too long')
@@ -166,6 +189,30 @@ for (const kind of DATABASES)
         }
         assert.match(health!, /"status":"ok"/)
       },
+    }
+
+    /** A copy of what a service with one account has stored, hours old. */
+    async function backupOfAnother() {
+      await using original = await startTestService(kind)
+      const account = await confirmedAccount(original)
+      const token = await signIn(original, account)
+      await original.service[Symbol.asyncDispose]()
+      await using copied = new AsyncDisposableStack()
+      const { path: dataDirectory } = copied.use(await emptyDirectory())
+      cpSync(original.dataDirectory, dataDirectory, { recursive: true })
+      const secretKey = original.databaseUrl
+        ? SECRET_KEY
+        : readFileSync(join(dataDirectory, 'secret-key'), 'utf8').trim()
+      let databaseUrl: string | undefined
+      if (original.databaseUrl) {
+        const template = new URL(original.databaseUrl).pathname.slice(1)
+        databaseUrl = copied.use(await createTestDatabase({ template })).url
+        await using database = postgresDatabase(databaseUrl, pino({ level: 'silent' }))
+        await sql`update secret_key set made_at = made_at - interval '6 hours'`.execute(database)
+      }
+      const parts = copied.move()
+      const data = { dataDirectory, databaseUrl }
+      return { data, secretKey, account, token, [Symbol.asyncDispose]: () => parts.disposeAsync() }
     }
 
     const currentKey = async () => /^(\S+) +\S+ +current/m.exec(await shell('auth-service keys list'))![1]!

@@ -20,11 +20,11 @@ export async function openTestDatabase(kind: DatabaseKind): Promise<OpenedDataba
   return opened
 }
 
-/** A database of the test's own on the server that the test run started. */
-export function createTestDatabase(): ReturnType<typeof createDatabase> {
+/** A database of the test's own on the server that the test run started. @param options as of {@link createDatabase} */
+export function createTestDatabase(options?: { template: string }): ReturnType<typeof createDatabase> {
   const server = process.env.AUTH_TEST_POSTGRES
   if (!server) throw new Error('AUTH_TEST_POSTGRES is missing: run this file by npm test -- <file>')
-  return createDatabase(server)
+  return createDatabase(server, options)
 }
 
 /** Gives the sessions of a database other defaults than PostgreSQL's, in all that changes what statements do. */

@@ -21,24 +21,22 @@ export type TestService = AsyncDisposable & {
   url: string
   /** What it has logged, as JSON lines. */
   log(): string
-  dataDirectory: string
-  databaseUrl: string | undefined
-}
+} & ServiceData
+
+export type ServiceData = { dataDirectory: string; databaseUrl: string | undefined }
 
 export type TestServiceOptions = {
   env?: Record<string, string>
   /** The process's clock, in milliseconds. */
   now?: () => number
+  /** Where its data is already, and stays; by default in a new place, which is removed at the end. */
+  data?: ServiceData
 }
 
 /** The real service in this process, on a database and a data directory of its own, with the embedded mailbox. */
 export async function startTestService(kind: DatabaseKind, options: TestServiceOptions = {}): Promise<TestService> {
   await using opened = new AsyncDisposableStack()
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'auth-test-'))
-  opened.defer(() => rm(dataDirectory, { recursive: true, force: true }))
-  const databaseUrl = kind === 'PostgreSQL' ? opened.use(await createTestDatabase()).url : undefined
-  if (kind === 'PGlite') await fillDataDirectory(dataDirectory)
-
+  const { dataDirectory, databaseUrl } = options.data ?? (await newData(kind, opened))
   const lines: string[] = []
   const logger = createLogger('trace', { write: line => void lines.push(line) })
   const config = readConfig({
@@ -60,6 +58,13 @@ export async function startTestService(kind: DatabaseKind, options: TestServiceO
     databaseUrl,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+async function newData(kind: DatabaseKind, opened: AsyncDisposableStack): Promise<ServiceData> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'auth-test-'))
+  opened.defer(() => rm(dataDirectory, { recursive: true, force: true }))
+  if (kind === 'PGlite') await fillDataDirectory(dataDirectory)
+  return { dataDirectory, databaseUrl: kind === 'PostgreSQL' ? opened.use(await createTestDatabase()).url : undefined }
 }
 
 /** A secret key for tests; anybody can read it here. */
