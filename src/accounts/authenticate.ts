@@ -25,8 +25,8 @@ export type Credentials = {
   password: string
   /** Where the request comes from; see `networkOf`. */
   network: string
-  /** From an earlier sign-in on the same device. */
-  deviceToken?: string | undefined
+  /** From earlier sign-ins on the same device, also to other accounts; few, since each is opened. */
+  deviceTokens: readonly string[]
 }
 
 export type Authenticated = StartedSession & {
@@ -48,11 +48,11 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   const email = canonicalEmailAddress(credentials.email)
   if (!email) throw invalidRequest({ pointer: '/email', code: 'email_invalid', detail: FIELD_FAULTS.email_invalid })
 
-  const claimed = credentials.deviceToken === undefined ? undefined : await devices.open(credentials.deviceToken)
-  if (!claimed) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
-  const asker = { network, knownAs: claimed?.accountId }
+  const claimed = await devices.openAll(credentials.deviceTokens)
+  if (claimed.length === 0) needs.attempts.refuseKnownBlocked(countedBy(email, network, undefined))
+  const asker = { network, knownAs: claimed[0]?.accountId } // whose the address is takes a question, and so a turn
   const { device, attempt, account, matches, renewed } = await inTurn(needs, asker, async turn => {
-    const device = claimed && (await isOf(needs.database, claimed, email)) ? claimed : undefined
+    const device = await deviceOf(needs.database, claimed, email)
     const attempt = await needs.attempts.count(countedBy(email, network, device))
     return attempt.make(async () => {
       const account = await findConfirmedAccount(database, email)
@@ -92,9 +92,14 @@ export async function authenticate(needs: AuthenticateNeeds, credentials: Creden
   return { ...session, deviceToken: devices.make(account.id, device?.id) }
 }
 
-/** Whether the account of the address was signed in from the device before. */
-async function isOf(database: Database, { accountId }: Device, email: EmailAddress): Promise<boolean> {
-  return (await findConfirmedAccount(database, email))?.id === accountId
+/** The device that the account of the address was signed in from before, among those that were claimed. */
+async function deviceOf(
+  database: Database,
+  claimed: readonly Device[],
+  email: EmailAddress,
+): Promise<Device | undefined> {
+  const account = claimed.length > 0 ? await findConfirmedAccount(database, email) : undefined
+  return account && claimed.find(({ accountId }) => accountId === account.id)
 }
 
 function countedBy(email: EmailAddress, network: string, device: Device | undefined): Attempt {

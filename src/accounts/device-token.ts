@@ -28,4 +28,10 @@ export class DeviceTokens {
     const payload = await this.#secret.open(token)
     return payload && { accountId: uuidOf(payload.subarray(0, 16)), id: uuidOf(payload.subarray(16)) }
   }
+
+  /** The devices that the genuine ones among the tokens were made for. @throws as `BearerSecret.open` does */
+  async openAll(tokens: readonly string[]): Promise<Device[]> {
+    const opened = await Promise.all(tokens.map(token => this.open(token)))
+    return opened.filter(device => device !== undefined)
+  }
 }

@@ -147,8 +147,9 @@ export function accountRoutes(server: HttpServer, needs: AccountRoutesNeeds): vo
       },
     },
     async (request, reply) => {
-      const { email, password, device_token: deviceToken } = request.body
-      const session = await authenticate(needs, { email, password, deviceToken, network: networkOf(request.ip) })
+      const { email, password, device_token } = request.body
+      const deviceTokens = device_token === undefined ? [] : [device_token]
+      const session = await authenticate(needs, { email, password, deviceTokens, network: networkOf(request.ip) })
       return reply.code(201).send({
         id: session.id,
         account_id: session.accountId,

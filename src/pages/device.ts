@@ -6,7 +6,7 @@ import { Refusal } from '../http/problem.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { layout } from './shell/layout.ts'
-import { DEVICE_REMEMBERED_FOR } from './sign-in.ts'
+import { rememberDevice } from './sign-in.ts'
 
 /**
  * `/device`: what a device link opens. Opening it only reads, since scanners open every link; the button uses it, and
@@ -35,7 +35,7 @@ This lets you sign in from this browser all the same, with your password.</p>
   server.post('/device', async (request, reply) => {
     const token = fieldOf(request.body as Form | undefined, 'token') ?? ''
     const deviceToken = await makeDeviceKnown(needs, token, networkOf(request.ip))
-    needs.cookies.set(reply, 'device_token', deviceToken, DEVICE_REMEMBERED_FOR)
+    await rememberDevice(needs, request, reply, deviceToken)
     return reply.redirect('/sign-in', 303)
   })
 }

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate } from '../accounts/authenticate.ts'
 import { type Form, fieldOf } from '../http/body.ts'
 import { html } from '../http/html.ts'
@@ -6,7 +7,9 @@ import type { HttpServer } from '../http/server.ts'
 import type { PagesNeeds } from './needs.ts'
 import { alert, emailField, layout, passwordField } from './shell/layout.ts'
 
-export const DEVICE_REMEMBERED_FOR = 180 * 86_400 // seconds
+const DEVICE_REMEMBERED_FOR = 180 * 86_400 // seconds
+const MOST_DEVICE_TOKENS = 4 // of a browser, as many people use it: 400 bytes with each request
+const BETWEEN_TOKENS = '~' // in none of them, and no cookie escapes it
 
 /** `/sign-in` and `/sign-out`: the refresh token goes into a cookie that scripts cannot read, and away again. */
 export function signInPage(server: HttpServer, needs: PagesNeeds): void {
@@ -21,10 +24,10 @@ export function signInPage(server: HttpServer, needs: PagesNeeds): void {
         email,
         password,
         network: networkOf(request.ip),
-        deviceToken: needs.cookies.read(request, 'device_token'),
+        deviceTokens: deviceTokensOf(needs, request),
       })
       needs.cookies.clear(reply, 'access_token')
-      needs.cookies.set(reply, 'device_token', session.deviceToken, DEVICE_REMEMBERED_FOR)
+      await rememberDevice(needs, request, reply, session.deviceToken)
       needs.cookies.set(
         reply,
         'refresh_token',
@@ -43,6 +46,33 @@ export function signInPage(server: HttpServer, needs: PagesNeeds): void {
     needs.cookies.clear(reply, 'refresh_token', 'access_token')
     return reply.redirect('/', 303)
   })
+}
+
+/**
+ * Makes this browser known to one more account. Those that were known before stay so, the latest ones, each by the token that it
+ * has: to make theirs anew would lengthen the life of one that was forged with a key that is retired later.
+ */
+export async function rememberDevice(
+  needs: PagesNeeds,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  token: string,
+): Promise<void> {
+  const tokens = [token]
+  const accounts = new Set([(await needs.devices.open(token))?.accountId])
+  for (const other of deviceTokensOf(needs, request)) {
+    const device = await needs.devices.open(other)
+    if (!device || accounts.has(device.accountId)) continue
+    tokens.push(other)
+    accounts.add(device.accountId)
+  }
+  const value = tokens.slice(0, MOST_DEVICE_TOKENS).join(BETWEEN_TOKENS)
+  needs.cookies.set(reply, 'device_token', value, DEVICE_REMEMBERED_FOR)
+}
+
+/** Newest first. They may be anything, as cookies are what the browser says. */
+function deviceTokensOf({ cookies }: PagesNeeds, request: FastifyRequest): string[] {
+  return cookies.read(request, 'device_token')?.split(BETWEEN_TOKENS, MOST_DEVICE_TOKENS) ?? []
 }
 
 /** The form, with what was wrong before. */

@@ -13,7 +13,7 @@ import {
 import type { EmailAddress } from '../../src/email/address.ts'
 import { LIMITS } from '../../src/limits/limits.ts'
 import { DATABASES, type DatabaseKind, shiftClock } from '../support/database.ts'
-import { confirmedAtOnce } from '../support/genuine-secrets.ts'
+import { confirmedAtOnce, makersOf } from '../support/genuine-secrets.ts'
 import { newAddress, PASSWORD, send, startTestService, type TestService } from '../support/service.ts'
 import { lettersIn } from '../support/sink-letters.ts'
 import { openSmtpSink } from '../support/smtp-sink.ts'
@@ -266,13 +266,18 @@ for (const kind of DATABASES)
         assert.ok(opened.text.includes(email))
         assert.deepEqual(opened.headers.getSetCookie(), [])
       }
+      const another = makersOf(service).devices.make(randomUUID()) // of somebody else who uses this browser
       const press = (headers: Record<string, string>) =>
-        send(`${service.url}/device`, { form: { token: tokenOf(letter!) }, headers })
+        send(`${service.url}/device`, {
+          form: { token: tokenOf(letter!) },
+          headers: { ...headers, cookie: `auth_device_token=${another}` },
+        })
       assert.equal((await press({ 'sec-fetch-site': 'cross-site' })).status, 403)
       const allowed = await press(SAME_ORIGIN)
       assert.deepEqual([allowed.status, allowed.headers.get('location')], [303, '/sign-in'])
       const [cookie = ''] = allowed.headers.getSetCookie()
       assert.match(cookie, /^auth_device_token=authsvc_dt_.*; HttpOnly/)
+      assert.ok(cookie.includes(`~${another};`), 'the other stays known')
       assert.equal((await page(cookie.split(';', 1)[0])).status, 303)
       await service.elapse(61)
       assert.equal((await press(SAME_ORIGIN)).status, 404)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { LIMITS } from '../../src/limits/limits.ts'
+import { makersOf } from '../support/genuine-secrets.ts'
 import {
   type Answer,
   confirmedAccount,
@@ -259,5 +261,54 @@ describe('the limits of attempts', () => {
     assert.equal(refused.status, 429)
     assert.match(refused.text, /role="alert">There were too many attempts/)
     assert.equal((await page(PASSWORD, cookie)).status, 303)
+  })
+  describe('of a browser that several people use', () => {
+    const page = ({ url }: { url: string }, { email }: { email: string }, tokens: readonly string[] = []) =>
+      send(`${url}/sign-in`, {
+        form: { email, password: PASSWORD },
+        headers: { ...SAME_ORIGIN, cookie: `auth_device_token=${tokens.join('~')}` },
+      })
+    const tokensIn = ({ headers }: Answer) =>
+      headers
+        .getSetCookie()
+        .find(line => line.startsWith('auth_device_token='))!
+        .split(/[=;]/, 2)[1]!
+        .split('~')
+
+    test('[R37] The sign-in of one keeps the device known to the others', async () => {
+      await using service = await startTestService(kind)
+      const [ann, ben] = [await confirmedAccount(service), await confirmedAccount(service)]
+      const first = tokensIn(await page(service, ann))
+      assert.equal(first.length, 1)
+      const both = tokensIn(await page(service, ben, first))
+      for (const { email } of [ann, ben])
+        for (let count = 0; count < GUESSES; count++)
+          assert.equal((await attemptAt(service, { email, password: 'not the right password' })).status, 401)
+
+      assert.equal((await page(service, ben, first)).status, 429, 'what is known to another is no way in')
+      const again = await page(service, ann, both)
+      assert.equal(again.status, 303)
+      assert.deepEqual(tokensIn(again), both.toReversed(), 'whoever was here last comes first')
+      assert.equal((await page(service, ben, both)).status, 303)
+    })
+
+    test('[R37] A browser keeps the tokens of four accounts, one each, and nothing that is not genuine', async () => {
+      await using service = await startTestService(kind)
+      const account = await confirmedAccount(service)
+      const { devices } = makersOf(service)
+      const others = Array.from({ length: 5 }, () => devices.make(randomUUID()))
+      const own = devices.make(account.id)
+
+      assert.deepEqual(tokensIn(await page(service, account, [...others.slice(0, 3), own])), [
+        own,
+        ...others.slice(0, 3),
+      ])
+      assert.deepEqual(tokensIn(await page(service, account, [own, devices.make(account.id)])), [own])
+      const full = tokensIn(await page(service, account, others))
+      assert.deepEqual(full.slice(1), others.slice(0, 3))
+      const garbage = [`${own.slice(0, -1)}!`, '', 'x'.repeat(4_000), others[0]!]
+      assert.deepEqual(tokensIn(await page(service, account, garbage)).slice(1), [others[0]])
+      assert.equal((await page(service, account, ['%', '~~~~~~', '"', own])).status, 303)
+    })
   })
 })
