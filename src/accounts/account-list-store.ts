@@ -1,6 +1,7 @@
+import { sql } from 'kysely'
 import type { EmailAddress } from '../email/address.ts'
 import type { Queryable } from '../storage/database.ts'
-import type { AccountStatus } from './account-store.ts'
+import { type AccountStatus, IS_OVERTAKEN } from './account-store.ts'
 
 export type ListedAccount = {
   id: string
@@ -13,6 +14,7 @@ export type ListedAccount = {
 }
 
 export type AccountFilter = {
+  id?: string | undefined
   email?: EmailAddress | undefined
   status?: AccountStatus | undefined
   /** The id of the last account of the page before. */
@@ -21,7 +23,7 @@ export type AccountFilter = {
 
 /** Accounts, the newest first: ids are in the order of time (RFC 9562 section 5.7). */
 export async function listAccounts(db: Queryable, filter: AccountFilter, limit: number): Promise<ListedAccount[]> {
-  const { email, status, after } = filter
+  const { id, email, status, after } = filter
   return db
     .selectFrom('account')
     .select([
@@ -30,8 +32,10 @@ export async function listAccounts(db: Queryable, filter: AccountFilter, limit: 
       'status',
       'created_at as createdAt',
       'confirmed_at as confirmedAt',
-      'superseded_at as supersededAt',
+      sql<Date | null>`coalesce(superseded_at, (
+        select overtaking.confirmed_at from account overtaking where ${IS_OVERTAKEN}))`.as('supersededAt'),
     ])
+    .$if(id !== undefined, query => query.where('id', '=', id!))
     .$if(email !== undefined, query => query.where('email', '=', email!))
     .$if(status !== undefined, query => query.where('status', '=', status!))
     .$if(after !== undefined, query => query.where('id', '<', after!))

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { eventForEach } from '../audit/audit-store.ts'
-import type { Queryable } from '../storage/database.ts'
+import type { Database, Queryable } from '../storage/database.ts'
+import { IS_OVERTAKEN } from './account-store.ts'
 
 const FACTS = { accountId: sql`id`, email: sql`email` }
 
@@ -33,14 +34,36 @@ export async function enableAccount(db: Queryable, id: string, operator?: string
   return rows.length > 0
 }
 
-/** Deletes an account with its sessions and all else but its audit events. @returns false when there is none */
-export async function deleteAccount(db: Queryable, id: string, operator?: string): Promise<boolean> {
+const SUPERSEDED_AT_ONCE = 1_000
+
+/**
+ * Deletes an account with its sessions and all else but its audit events. The sign-ups that its confirmation overtook,
+ * which its existence has refused, are marked as superseded before, some at a time: there is no limit to how many there are.
+ * @returns false when there is none
+ */
+export async function deleteAccount(database: Database, id: string, operator?: string): Promise<boolean> {
+  while ((await supersedeOvertaken(database, id)) > 0);
   const { rows } = await sql`
     with deleted as (
       delete from account where id = ${id} returning id, email
     ), recorded as (
       ${eventForEach('account.deleted', sql`deleted`, { ...FACTS, operator: sql`${operator ?? null}` })}
     )
-    select 1 from deleted`.execute(db)
+    select 1 from deleted`.execute(database)
   return rows.length > 0
+}
+
+/** @returns how many it marked, at most 1,000 */
+async function supersedeOvertaken(db: Queryable, id: string): Promise<number> {
+  const { rows } = await sql`
+    update account set superseded_at = overtaken.superseded_at
+    from (
+      select account.id, overtaking.confirmed_at as superseded_at
+      from account overtaking join account on ${IS_OVERTAKEN}
+      where overtaking.id = ${id} and account.superseded_at is null
+      limit ${SUPERSEDED_AT_ONCE}
+    ) as overtaken
+    where account.id = overtaken.id and account.confirmed_at is null
+    returning 1`.execute(db)
+  return rows.length
 }

@@ -34,7 +34,10 @@ export type Account = {
   locale: string
   createdAt: Date
   confirmedAt: Date | null
-  /** When another account of the address was confirmed, so that this one never can be. */
+  /**
+   * When another account of the address was confirmed, so that this one never can be. Stored only before that other
+   * account is deleted: until then its existence refuses this one. See {@link AddressedAccount} and `deleteAccount`.
+   */
   supersededAt: Date | null
   password: PasswordRecord
 }
@@ -99,16 +102,30 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
 /** An account, and whether its address is known: an account of it, this one or another, has been confirmed. */
 export type AddressedAccount = Account & { isAddressKnown: boolean }
 
+const addressedAccounts = (db: Queryable) =>
+  accounts(db).select(
+    sql<boolean>`exists (select from account other where other.email = account.email and other.confirmed_at is not null)`.as(
+      'isAddressKnown',
+    ),
+  )
+
 export async function findAddressedAccounts(db: Queryable, ids: readonly string[]): Promise<AddressedAccount[]> {
-  const rows = await accounts(db)
-    .select(
-      sql<boolean>`exists (select from account other where other.email = account.email and other.confirmed_at is not null)`.as(
-        'isAddressKnown',
-      ),
-    )
-    .where('id', '=', sql<string>`any(${ids}::uuid[])`)
-    .execute()
+  const rows = await addressedAccounts(db).where('id', '=', sql<string>`any(${ids}::uuid[])`).execute()
   return rows.map(accountOf)
+}
+
+/**
+ * An account that is about to be confirmed. Until the transaction ends, no other account of its address is confirmed.
+ * How many there are makes no difference: only its own row is read and locked.
+ */
+export async function lockForConfirmation(
+  db: Queryable,
+  { id, email }: Pick<Account, 'id' | 'email'>,
+): Promise<AddressedAccount | undefined> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('confirmations of ' || ${email}, 0))`.execute(db)
+  // A statement of its own: it sees what another transaction confirmed while this one waited.
+  const row = await addressedAccounts(db).where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
+  return row && accountOf(row)
 }
 
 /** Whether the account was created no longer ago than that, on the clock of the database. */
@@ -136,10 +153,9 @@ export async function findNewestAccount(db: Queryable, email: EmailAddress): Pro
   return row && accountOf(row)
 }
 
-/** All accounts of an address, locked in one order so that two confirmations never wait for one another. */
-export async function lockAccountsOf(db: Queryable, email: EmailAddress): Promise<Account[]> {
-  return (await accounts(db).where('email', '=', email).orderBy('id').forUpdate().execute()).map(accountOf)
-}
+/** In SQL: whether `overtaking`, an account of the same address, was confirmed after `account` was created. */
+export const IS_OVERTAKEN = sql<boolean>`overtaking.email = account.email and overtaking.confirmed_at is not null
+  and account.confirmed_at is null and account.created_at <= overtaking.confirmed_at`
 
 /** Makes an account active. @returns when it was confirmed */
 export async function activateAccount(db: Queryable, id: string): Promise<Date> {
@@ -149,12 +165,6 @@ export async function activateAccount(db: Queryable, id: string): Promise<Date> 
     returning confirmed_at as "confirmedAt"`.execute(db)
   if (!rows[0]) throw new Error('Only an unconfirmed account that none has superseded can be activated')
   return rows[0].confirmedAt
-}
-
-/** Marks every unconfirmed account of an address as superseded. */
-export async function supersedeUnconfirmed(db: Queryable, email: EmailAddress): Promise<void> {
-  await sql`update account set superseded_at = auth_now()
-    where email = ${email} and status = 'unconfirmed' and superseded_at is null`.execute(db)
 }
 
 /** Keeps sign-ins under way from starting a session: their password was verified at an earlier revision. */

@@ -1,5 +1,4 @@
 import { type ListedAccount, listAccounts } from '../accounts/account-list-store.ts'
-import { findAccount } from '../accounts/account-store.ts'
 import type { Queryable } from '../storage/database.ts'
 import { emailOf, idOf } from './arguments.ts'
 import { AdminError } from './errors.ts'
@@ -11,9 +10,8 @@ const MOST_SIGN_UPS = 100 // of one email address that are told
  * @throws AdminError `invalid_argument`, `account_not_found`
  */
 export async function namedAccounts(db: Queryable, name: string): Promise<ListedAccount[]> {
-  const accounts = name.includes('@')
-    ? await listAccounts(db, { email: emailOf(name) }, MOST_SIGN_UPS)
-    : [await findAccount(db, idOf(name))].filter(account => account !== undefined)
+  const filter = name.includes('@') ? { email: emailOf(name) } : { id: idOf(name) }
+  const accounts = await listAccounts(db, filter, MOST_SIGN_UPS)
   if (accounts.length === 0)
     throw new AdminError('account_not_found', {
       needed: 'an account by its id or its email address',

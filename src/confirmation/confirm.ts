@@ -1,10 +1,4 @@
-import {
-  type Account,
-  activateAccount,
-  findAccount,
-  lockAccountsOf,
-  supersedeUnconfirmed,
-} from '../accounts/account-store.ts'
+import { type Account, activateAccount, findAccount, lockForConfirmation } from '../accounts/account-store.ts'
 import { inTurn, type PasswordNeeds, verifyPassword } from '../accounts/password.ts'
 import type { ConfirmationTickets } from '../accounts/ticket.ts'
 import { countFailure, recordEvent } from '../audit/audit-store.ts'
@@ -59,25 +53,25 @@ export async function confirm(needs: ConfirmNeeds, request: ConfirmRequest): Pro
   }
 }
 
-function activate(
+async function activate(
   { database }: ConfirmNeeds,
   account: Account,
   letter: Letter,
   { ticket, network }: ConfirmRequest,
 ): Promise<Confirmed> {
+  const { id: accountId, email } = account
+  // Before anything is locked: no limit counts repetitions.
+  if (account.confirmedAt) return { accountId, email, confirmedAt: account.confirmedAt }
   return inTransaction(database, async transaction => {
-    const accounts = await lockAccountsOf(transaction, account.email)
-    const own = accounts.find(({ id }) => id === account.id)
+    const own = await lockForConfirmation(transaction, account)
     if (!own) throw new ConfirmationRefusal('confirmation_unknown')
-    if (own.confirmedAt) return { accountId: own.id, email: own.email, confirmedAt: own.confirmedAt }
-    if (own.supersededAt || accounts.some(({ confirmedAt }) => confirmedAt))
-      throw new ConfirmationRefusal('confirmation_superseded')
+    if (own.confirmedAt) return { accountId, email, confirmedAt: own.confirmedAt }
+    if (own.supersededAt || own.isAddressKnown) throw new ConfirmationRefusal('confirmation_superseded')
     if (letter.isExpired) throw new ConfirmationRefusal('confirmation_expired')
-    const confirmedAt = await activateAccount(transaction, own.id)
-    await supersedeUnconfirmed(transaction, own.email)
-    const facts = { accountId: own.id, email: own.email, network, reason: ticket === undefined ? 'password' : 'ticket' }
+    const confirmedAt = await activateAccount(transaction, accountId)
+    const facts = { accountId, email, network, reason: ticket === undefined ? 'password' : 'ticket' }
     await recordEvent(transaction, 'account.confirmed', facts)
-    return { accountId: own.id, email: own.email, confirmedAt }
+    return { accountId, email, confirmedAt }
   })
 }
 

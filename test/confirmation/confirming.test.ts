@@ -126,15 +126,6 @@ for (const kind of DATABASES) {
       })
     })
 
-    test('a sign-up that was overtaken stays so, also when the account that overtook it is gone', async () => {
-      const email = newAddress()
-      const { token, ticket } = await signedUpWithLetter(email)
-      const winner = await confirmedAtOnce(service, { email })
-      await sql`delete from account where id = ${winner.id}`.execute(service.service.database)
-      const overtaken = await confirm({ token, ticket })
-      assert.deepEqual([overtaken.status, overtaken.body.code], [409, 'confirmation_superseded'])
-    })
-
     test('a sign-up that came after the confirmation of its address confirms nothing', async () => {
       const { email } = await confirmedAtOnce(service)
       const late = await signUp(service, { email })

@@ -14,9 +14,12 @@ const QUERIES = {
   'a letter that was asked for without its message': `
     select count(*)::int as count from confirmation_letter letter where not sign_up and not exists (
       select 1 from pgboss.job where name in ('letter.requested', 'letter.requested_by_address') and data->>'letter_id' = letter.id::text)`,
-  'a confirmed account beside one that it has not superseded': `
-    select count(*)::int as count from account other join account confirmed using (email)
-    where confirmed.confirmed_at is not null and other.confirmed_at is null and other.superseded_at is null`,
+  'a confirmed account without the event of its confirmation': `
+    select count(*)::int as count from account where confirmed_at is not null and not exists (
+      select from audit_event where type = 'account.confirmed' and account_id = account.id)`,
+  'an event of a confirmation without its confirmed account': `
+    select count(*)::int as count from audit_event where type = 'account.confirmed' and not exists (
+      select from account where account.id = account_id and confirmed_at is not null)`,
   'a session of an account that is not confirmed': `
     select count(*)::int as count from session join account on account.id = account_id where confirmed_at is null`,
 } as const
