@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { endsConnection, UnavailableError } from './unavailable.ts'
+import { connectError, endsConnection, UnavailableError } from './unavailable.ts'
 
 // milliseconds; after them the server gives back the locks of a client that it has lost
 const LONGEST_PAUSE_IN_TRANSACTION = 10_000
@@ -91,14 +91,14 @@ export class BoundedClient extends pg.Client {
     super.connect((error: Error | null) => {
       if (error) {
         noteFailure()
-        return callback(error)
+        return callback(connectError(error))
       }
       this.#prepareSession().then(
         () => callback(null, this),
         reason => {
           noteFailure()
           void this.end() // the pool forgets a client that did not connect
-          callback(reason)
+          callback(connectError(reason))
         },
       )
     })

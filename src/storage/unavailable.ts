@@ -18,11 +18,22 @@ const CLASSES = ['08', '40', '53', '57', '58']
  */
 const CODES = ['25006', '55000', '55P03']
 
-const NETWORK_ERRORS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']
+/** How the network ends a connection that was made; {@link connectError} judges those that cannot be made. */
+const NETWORK_ERRORS = [
+  'ECONNABORTED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+]
 
-// node-postgres has no code for these.
+// node-postgres has no code for these. To the request for TLS a server that has no resources left answers with an error.
 const MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection|Client was closed)/
+  /^(Connection terminated|There was an error establishing an SSL connection|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection|Client was closed)/
 
 /** Whether an error means that the database cannot be reached or cannot work for the moment. */
 export function isUnavailable(error: unknown): boolean {
@@ -33,6 +44,18 @@ export function isUnavailable(error: unknown): boolean {
       NETWORK_ERRORS.includes(code) || CODES.includes(code) || (code.length === 5 && CLASSES.includes(code.slice(0, 2)))
     )
   return error instanceof Error && MESSAGES.test(error.message)
+}
+
+/**
+ * What a connection that could not be made is reported as: unavailable, whatever the operating system or the resolver said,
+ * since all of it can change (no route, no address for the name, no free port or file descriptor). Anything else stays as
+ * it is, such as a refusal of the server, or its certificate.
+ */
+export function connectError(error: Error): Error {
+  // Where a name has several addresses, each was tried.
+  const isOfSystem = error instanceof AggregateError || 'syscall' in error
+  if (!isOfSystem) return error
+  return new UnavailableError(`the database cannot be reached: ${error.message || errorCode(error)}`)
 }
 
 /** Whether PostgreSQL undid the statement for a conflict with another one: it is there, so another try waits for nothing. */

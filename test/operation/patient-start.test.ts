@@ -14,8 +14,8 @@ async function startThroughProxy() {
   const proxy = opened.use(new CuttingProxy(Number(url.port)))
   await proxy.open()
   url.port = String(proxy.port)
-  const start = (user = url.username) => {
-    url.username = user
+  const start = (changes: Partial<Pick<URL, 'username' | 'hostname'>> = {}) => {
+    Object.assign(url, changes)
     return opened.use(
       new ServiceProcess({ AUTH_DATA_DIR: directory.path, AUTH_DATABASE_URL: url.href, AUTH_SECRET_KEY: SECRET_KEY }),
     )
@@ -42,9 +42,14 @@ describe('a start while the database', () => {
     assert.equal((await send(`${await service.started()}/readyz`)).status, 200)
   })
 
+  test('cannot be reached by any route waits for it, and says so', async () => {
+    await using way = await startThroughProxy()
+    await way.start({ hostname: '255.255.255.255' }).until(/the database is not available yet/)
+  })
+
   test('refuses the user fails at once', async () => {
     await using way = await startThroughProxy()
-    const { code, stderr, stdout } = await way.start('nobody_of_this_name').ended()
+    const { code, stderr, stdout } = await way.start({ username: 'nobody_of_this_name' }).ended()
     assert.equal(code, 1)
     assert.match(stderr, /correct the host, user, password or database/)
     assert.ok(!`${stdout}${stderr}`.includes('waits for it'))

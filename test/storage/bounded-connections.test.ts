@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
 import pg from 'pg'
+import { pino } from 'pino'
 import { BoundedClient } from '../../src/storage/bounded-client.ts'
-import { postgresConnections } from '../../src/storage/postgres.ts'
+import type { Database } from '../../src/storage/database.ts'
+import { postgresConnections, postgresDatabase } from '../../src/storage/postgres.ts'
 import { isUnavailable } from '../../src/storage/unavailable.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -60,4 +63,29 @@ describe('a connection to PostgreSQL', () => {
     assert.equal((await client.query('select 1 as one')).rows[0].one, 1)
     await client.end()
   })
+
+  // What the operating system says when there is no route to the host.
+  test('that cannot be made for whatever the network says is one to try again', async () => {
+    const url = new URL(database.url)
+    url.hostname = '255.255.255.255'
+    await using unreachable = databaseAt(url)
+    await assert.rejects(sql`select`.execute(unreachable.database), error => {
+      assert.match((error as Error).message, /ENETUNREACH|EACCES|EHOSTUNREACH/)
+      return isUnavailable(error)
+    })
+  })
+
+  test('that the server refuses to the user, or for its database, is not', async () => {
+    for (const part of ['username', 'pathname'] as const) {
+      const url = new URL(database.url)
+      url[part] = 'nobody_of_this_name'
+      await using refused = databaseAt(url)
+      await assert.rejects(sql`select`.execute(refused.database), error => !isUnavailable(error))
+    }
+  })
 })
+
+function databaseAt(url: URL): AsyncDisposable & { database: Database } {
+  const database = postgresDatabase(url.href, pino({ level: 'silent' }))
+  return { database, [Symbol.asyncDispose]: () => database.destroy() }
+}
