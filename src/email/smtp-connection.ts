@@ -2,7 +2,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { MailError, mailErrorOf } from './mail-error.ts'
 import type { SmtpServer } from './smtp-url.ts'
 
-/** How the SMTP client connects to a server; nothing takes longer than a minute, which a lease on a letter has to. */
+/** How the SMTP client connects to a server. None of its limits is one of the whole, which whoever connects sets. */
 export function connectionOptions({ host, port, tls }: SmtpServer) {
   return {
     host,
@@ -18,6 +18,7 @@ export function connectionOptions({ host, port, tls }: SmtpServer) {
   } as const
 }
 
+const LONGEST_PROBE = 50_000 // milliseconds; as an email, since a server that keeps sending is never silent
 const LONGEST_FAREWELL = 1_000 // milliseconds
 
 /**
@@ -56,10 +57,12 @@ async function signIn(connection: SMTPConnection, { credentials }: SmtpServer): 
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   connection.on('error', reject)
   connection.once('end', () => reject(new Error('the connection was closed')))
+  const tooLong = () => reject(Object.assign(new Error('the sign-in has not ended in time'), { code: 'ETIMEDOUT' }))
+  const deadline = setTimeout(tooLong, LONGEST_PROBE)
   connection.connect(error => {
     if (error) reject(error)
     else if (!credentials || !connection.allowsAuth) resolve()
     else connection.login({ credentials }, failure => (failure ? reject(failure) : resolve()))
   })
-  await promise
+  await promise.finally(() => clearTimeout(deadline))
 }
