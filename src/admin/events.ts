@@ -50,33 +50,45 @@ export const eventsList = operation(
   { ...FILTER, after: 'string?' },
   async ({ database }, { after, limit, ...args }) => {
     const filter = await filterOf(database, args)
-    if (after !== undefined && !(await hasEvent(database, eventIdOf(after))))
-      throw new AdminError('invalid_argument', {
-        needed: 'the id of an event to continue after',
-        found: `${after}, which no event has`,
-        remedy: 'start again without it; events are deleted after AUTH_AUDIT_RETENTION',
-      })
+    await refuseUnknownEvent(database, after)
     const events = await listEvents(database, filter, { after, limit: limitOf(limit) + 1 })
     return { events: events.slice(0, limit).map(toJson), more: events.length > limit }
   },
 )
 
-/** How many audit events there are of each email address, network or type, the most first. */
-export const eventsCount = operation({ ...FILTER, by: 'string' }, async ({ database }, { by, limit, ...args }) => {
-  const group = checked(by, text => parseChoice(text, GROUPS))
-  const filter = await filterOf(database, args)
-  const counts = await countEvents(database, filter, { by: group, limit: limitOf(limit) })
-  return {
-    counts: counts.map(({ value, events, failures, emails, networks, lastAt }) => ({
-      [group]: value,
-      events,
-      failures,
-      ...(group !== 'email' && { emails }),
-      ...(group !== 'network' && { networks }),
-      last_at: lastAt.toISOString(),
-    })),
-  }
-})
+/**
+ * How many audit events there are of each email address, network or type, the most first. Where there are too many, the
+ * earlier ones are left out, and `earlier` has the event after which to continue.
+ */
+export const eventsCount = operation(
+  { ...FILTER, by: 'string', after: 'string?' },
+  async ({ database }, { by, after, limit, ...args }) => {
+    const group = checked(by, text => parseChoice(text, GROUPS))
+    const filter = await filterOf(database, args)
+    await refuseUnknownEvent(database, after)
+    const { counts, countedBackTo } = await countEvents(database, filter, { by: group, after, limit: limitOf(limit) })
+    return {
+      counts: counts.map(({ value, events, failures, emails, networks, lastAt }) => ({
+        [group]: value,
+        events,
+        failures,
+        ...(group !== 'email' && { emails }),
+        ...(group !== 'network' && { networks }),
+        last_at: lastAt.toISOString(),
+      })),
+      earlier: countedBackTo && { counted_back_to: countedBackTo.at.toISOString(), after: countedBackTo.id },
+    }
+  },
+)
+
+async function refuseUnknownEvent(database: AdminDeps['database'], after: string | undefined): Promise<void> {
+  if (after === undefined || (await hasEvent(database, eventIdOf(after)))) return
+  throw new AdminError('invalid_argument', {
+    needed: 'the id of an event to continue after',
+    found: `${after}, which no event has`,
+    remedy: 'start again without it; events are deleted after AUTH_AUDIT_RETENTION',
+  })
+}
 
 type FilterArguments = {
   account?: string | undefined

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Queryable } from '../storage/database.ts'
 import type { EventType } from './event-types.ts'
 
@@ -43,6 +43,13 @@ export type EventCount = {
   lastAt: Date
 }
 
+export type EventCounts = {
+  /** The most first. */
+  counts: EventCount[]
+  /** The earliest event that was looked at, where there may be earlier ones. */
+  countedBackTo?: { id: string; at: Date }
+}
+
 /**
  * Events, the latest first.
  * @param after the id of the last event of the page before
@@ -52,39 +59,116 @@ export async function listEvents(
   filter: EventFilter,
   { after, limit }: { after?: string | undefined; limit: number },
 ): Promise<ListedEvent[]> {
-  return matching(db, filter)
+  return db
+    .selectFrom('audit_event')
+    .where(isInSpan(filter, after))
+    .where(isChosen(filter))
     .select(['id', 'at', 'type', 'outcome', 'email', 'network', 'factor', 'reason', 'operator', 'count'])
     .select(['account_id as accountId', 'session_id as sessionId'])
-    .$if(after !== undefined, query =>
-      query.where(sql<boolean>`(at, id) < (select at, id from audit_event where id = ${after})`),
-    )
     .orderBy('at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit)
     .execute()
 }
 
-/** How many events there are of each email address, network or type, the most first. */
+const ROWS_A_SLICE = 2_000
+const MOST_GROUPS = 200_000 // which are kept in memory, with those of earlier slices, until all are counted
+const COUNTED_WITHIN = 15_000 // milliseconds; a running service gives a command 30 seconds
+
+/**
+ * How many events there are of each email address, network or type.
+ *
+ * They are counted in slices, from the latest on, so that on the embedded database, which has one connection, requests
+ * come between. It ends early where there are too many for its memory or time.
+ *
+ * @param options.after the id of the event that the counts before ended with
+ * @param options.rowsASlice how many rows one statement may read
+ * @param options.mostGroups how many groups of all slices may be kept
+ */
 export async function countEvents(
   db: Queryable,
   filter: EventFilter,
-  { by, limit }: { by: EventGroup; limit: number },
-): Promise<EventCount[]> {
-  return matching(db, filter)
-    .where(by, 'is not', null)
-    .groupBy(by)
-    .select(({ ref }) => ref(by).$castTo<string>().as('value'))
-    .select([
-      sql<number>`sum(count)::float8`.as('events'),
-      sql<number>`coalesce(sum(count) filter (where outcome = 'failure'), 0)::float8`.as('failures'),
-      sql<number>`count(distinct email)::int`.as('emails'),
-      sql<number>`count(distinct network)::int`.as('networks'),
-      sql<Date>`max(at)`.as('lastAt'),
-    ])
-    .orderBy('events', 'desc')
-    .orderBy('value')
-    .limit(limit)
-    .execute()
+  options: { by: EventGroup; limit: number; after?: string | undefined; rowsASlice?: number; mostGroups?: number },
+): Promise<EventCounts> {
+  const { by, limit, after, rowsASlice = ROWS_A_SLICE, mostGroups = MOST_GROUPS } = options
+  const tallies = new Map<string, Tally>()
+  const deadline = performance.now() + COUNTED_WITHIN
+  let groupsLeft = mostGroups
+  let last = after
+  for (;;) {
+    const { rows, earliest, groups } = await countSlice(db, filter, { by, after: last, rows: rowsASlice })
+    for (const group of groups) addGroup(tallies, group)
+    if (rows < rowsASlice) return { counts: largest(tallies, limit) }
+    const { id, at } = earliest!
+    groupsLeft -= groups.length
+    if (groupsLeft <= 0 || performance.now() > deadline)
+      return { counts: largest(tallies, limit), countedBackTo: { id, at: new Date(at) } }
+    last = id
+  }
+}
+
+/** Times are in milliseconds since the epoch. */
+type Slice = {
+  /** How many were read; fewer than asked for where there are no earlier ones. */
+  rows: number
+  earliest: { id: string; at: number } | null
+  groups: [
+    value: string,
+    email: string | null,
+    network: string | null,
+    events: number,
+    failures: number,
+    lastAt: number,
+  ][]
+}
+type Tally = { events: number; failures: number; emails: Set<string>; networks: Set<string>; lastAt: number }
+
+async function countSlice(
+  db: Queryable,
+  filter: EventFilter,
+  { by, after, rows }: { by: EventGroup; after: string | undefined; rows: number },
+): Promise<Slice> {
+  const { rows: slices } = await sql<Slice>`
+    with slice as materialized (
+      select id, at, type, outcome, account_id, email, network, operator, count
+      from audit_event where ${isInSpan(filter, after)} order by at desc, id desc limit ${rows}
+    ), counted as (
+      select ${sql.ref(by)} as value, email, network, sum(count) as events,
+        coalesce(sum(count) filter (where outcome = 'failure'), 0) as failures, max(at) as last_at
+      from slice where ${isChosen(filter)} and ${sql.ref(by)} is not null group by value, email, network
+    )
+    select (select count(*)::int from slice) as rows,
+      (select json_build_object('id', id::text, 'at', extract(epoch from at) * 1000) from slice order by at, id limit 1) as earliest,
+      (select coalesce(json_agg(json_build_array(value, email, network, events, failures, extract(epoch from last_at) * 1000)), '[]')
+        from counted) as groups`.execute(db)
+  return slices[0]!
+}
+
+function addGroup(
+  tallies: Map<string, Tally>,
+  [value, email, network, events, failures, lastAt]: Slice['groups'][number],
+): void {
+  const tally = tallies.get(value) ?? { events: 0, failures: 0, emails: new Set(), networks: new Set(), lastAt }
+  tallies.set(value, tally)
+  tally.events += events
+  tally.failures += failures
+  if (email !== null) tally.emails.add(email)
+  if (network !== null) tally.networks.add(network)
+  tally.lastAt = Math.max(tally.lastAt, lastAt)
+}
+
+function largest(tallies: Map<string, Tally>, limit: number): EventCount[] {
+  return [...tallies]
+    .toSorted(([a, { events: ofA }], [b, { events: ofB }]) => ofB - ofA || (a < b ? -1 : 1))
+    .slice(0, limit)
+    .map(([value, { events, failures, emails, networks, lastAt }]) => ({
+      value,
+      events,
+      failures,
+      emails: emails.size,
+      networks: networks.size,
+      lastAt: new Date(lastAt),
+    }))
 }
 
 /** The accounts that events tell of together with an email address; they may be gone. */
@@ -98,20 +182,26 @@ export async function hasEvent(db: Queryable, id: string): Promise<boolean> {
   return (await db.selectFrom('audit_event').select('id').where('id', '=', id).executeTakeFirst()) !== undefined
 }
 
-function matching(db: Queryable, { account, types, network, isByOperator, since }: EventFilter) {
-  return db
-    .selectFrom('audit_event')
-    .$if(account !== undefined, query => query.where(isOfAccount(account!)))
-    .$if(types !== undefined, query => query.where('type', 'in', types!))
-    .$if(network !== undefined, query => query.where('network', '=', network!))
-    .$if(isByOperator, query => query.where('operator', 'is not', null))
-    .$if(since !== undefined, query =>
-      query.where(
-        typeof since === 'number'
-          ? sql<boolean>`at >= auth_now() - make_interval(secs => ${since})`
-          : sql<boolean>`at >= ${since}`,
-      ),
-    )
+/** What the indexes on the time find. @param after as of {@link listEvents} */
+function isInSpan({ since }: EventFilter, after: string | undefined): RawBuilder<boolean> {
+  return all([
+    typeof since === 'number' && sql`at >= auth_now() - make_interval(secs => ${since})`,
+    since instanceof Date && sql`at >= ${since}`,
+    after !== undefined && sql`(at, id) < (select at, id from audit_event where id = ${after})`,
+  ])
+}
+
+function isChosen({ account, types, network, isByOperator }: EventFilter): RawBuilder<boolean> {
+  return all([
+    account !== undefined && isOfAccount(account),
+    types !== undefined && sql`type = any(${types}::text[])`,
+    network !== undefined && sql`network = ${network}`,
+    isByOperator && sql`operator is not null`,
+  ])
+}
+
+function all(conditions: (RawBuilder<unknown> | false)[]): RawBuilder<boolean> {
+  return sql<boolean>`${sql.join([sql`true`, ...conditions.filter(condition => condition !== false)], sql` and `)}`
 }
 
 // Events of a session do not hold the email address.

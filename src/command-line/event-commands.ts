@@ -28,11 +28,14 @@ export function eventCommands(program: Command, { streams }: CommandLine): void 
   addFilter(events.command('count').addOption(limitOption(20)))
     .description('count audit events by email address, network or type, most first')
     .requiredOption('--by <what>', 'email, network or type')
+    .option('--after <id>', 'continue behind this event, which the command before named')
     .addOption(jsonOption())
-    .action(async ({ json, ...args }: { json: boolean; by: string; limit: number } & Filter) => {
+    .action(async ({ json, ...args }: { json: boolean; by: string } & Filter & Paging) => {
       await using administration = Administration.open()
-      const { counts } = await administration.run('events.count', args)
-      print(json ? jsonLines(counts) : table(counts, Object.keys(counts[0] ?? {}), 'No events.'))
+      const { counts, earlier } = await administration.run('events.count', args)
+      if (json) return print(jsonLines([...counts, ...(earlier ? [earlier] : [])]))
+      print(table(counts, Object.keys(counts[0] ?? {}), 'No events.'))
+      if (earlier) print(`Counted back to ${earlier.counted_back_to}. Earlier events: --after ${earlier.after}\n`)
     })
 }
 

@@ -3,8 +3,9 @@ import { after, before, describe, test } from 'node:test'
 import type { AdminError } from '../../src/admin/errors.ts'
 import type { AdminDeps } from '../../src/admin/operation.ts'
 import { performOperation } from '../../src/admin/operations.ts'
-import { runCommand } from '../support/command.ts'
+import { environmentOf, runCommand } from '../support/command.ts'
 import { DATABASES, shiftClock } from '../support/database.ts'
+import { ServiceProcess } from '../support/process.ts'
 import {
   confirmedAccount,
   exchange,
@@ -112,6 +113,26 @@ for (const kind of DATABASES)
       const [byType, ...others] = await done('count', '--by', 'type', '--account', unknown)
       assert.deepEqual([byType.type, byType.events, others], ['sign_in.failed', 2, []])
     })
+
+    if (kind === 'PostgreSQL')
+      // where the command counts in its own process, which can be altered
+      test('where there are too many to count at once, the command says how to continue', async () => {
+        const sooner = [
+          { file: 'audit/event-list-store.ts', find: 'ROWS_A_SLICE = 2_000', replace: 'ROWS_A_SLICE = 1' },
+          { file: 'audit/event-list-store.ts', find: 'MOST_GROUPS = 200_000', replace: 'MOST_GROUPS = 2' },
+        ]
+        const countTypes = async (...args: string[]) => {
+          const command = ['events', 'count', '--by', 'type', '--account', unknown, ...args]
+          await using ran = new ServiceProcess(environmentOf(service), command, sooner)
+          return (await ran.ended()).stdout
+        }
+        const [, lastId] = /^Counted back to 2\S+Z\. Earlier events: --after (\d+)$/m.exec(await countTypes())!
+        const lines = (await countTypes('--json')).trim().split('\n')
+        assert.equal(JSON.parse(lines.at(-1)!).after, lastId)
+        const { code, rows } = await run('count', '--by', 'type', '--after', lastId!)
+        assert.equal(code, 0)
+        assert.ok(rows.length > 0)
+      })
 
     test('what cannot be asked for is refused, and the message says what can', async () => {
       const deps = { database: service.service.database } as AdminDeps
