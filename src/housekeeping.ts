@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { deleteUnconfirmedAccounts } from './accounts/account-store.ts'
 import { deleteOldDeviceLinks } from './accounts/device-link-store.ts'
-import { deleteOldEvents } from './audit/audit-store.ts'
+import { deleteOldEvents, eventsOfOperators } from './audit/audit-store.ts'
 import { type LetterLimitsNeeds, releaseHeldLetters } from './confirmation/letters/letter-limits.ts'
 import { deleteOldLetters } from './confirmation/letters/letter-store.ts'
 import { deleteForgottenAttempts } from './limits/attempt-store.ts'
@@ -22,6 +22,9 @@ const MINUTE = 60_000 // milliseconds
 const LOAD_KEYS_EVERY = MINUTE / 3
 const LOAD_KEYS_WITHIN = MINUTE / 4
 
+const LOG_OPERATORS_EVERY = MINUTE / 3
+const COMMITTED_WITHIN = 120 // seconds that the transaction of an operation takes at the most
+
 type Needs = LetterLimitsNeeds & {
   signingKeys: SigningKeys
   secretKeys: KeyRing
@@ -40,7 +43,7 @@ export type Housekeeping = {
 }
 
 /**
- * Does what comes due with time: loads keys each twenty seconds, sees to signing keys and waiting letters each minute and
+ * Does what comes due with time: loads keys and logs what operators did each twenty seconds, sees to signing keys and waiting letters each minute and
  * to what is outlived each ten minutes. No task waits for another.
  */
 export function startHousekeeping(needs: Needs): Housekeeping {
@@ -50,12 +53,14 @@ export function startHousekeeping(needs: Needs): Housekeeping {
     otherwise: `keys were not loaded in ${LOAD_KEYS_WITHIN} ms`,
   }
   const idleSessions = new IdleSessionSweep(needs.sessionTtl)
+  const operatorLog = new OperatorLog()
   const stopping = new AbortController()
   const { signal } = stopping
   const repeat = (interval: number, task: () => Promise<void>) => repeatUntil(signal, interval, task, logger)
   const tasks = [
     repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, signingKeys.load(), late)),
     repeat(LOAD_KEYS_EVERY, () => within(LOAD_KEYS_WITHIN, peppers.load(), late)),
+    repeat(LOG_OPERATORS_EVERY, () => operatorLog.run(database, logger)),
     repeat(MINUTE, () => noteMakingKey(database, secretKeys)),
     repeat(MINUTE, () => signingKeys.maintain()),
     repeat(MINUTE, () => releaseHeldLetters(needs, signal)),
@@ -94,6 +99,35 @@ export async function deleteOutlived(
       errors.push(error)
     }
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} kinds of outlived rows were not deleted`)
+}
+
+/**
+ * Writes a line for each thing that operators did: a record outside of the database, which tells what a failover or a
+ * restored backup has lost. An event has the time at which its transaction began, and may be seen only later; so each run
+ * looks further back than to the one before, and writes what that one has not seen.
+ */
+export class OperatorLog {
+  readonly #elapsed: () => number
+  #ranAt: number
+  #seen: ReadonlySet<string> = new Set()
+
+  /** @param elapsed milliseconds on a clock that nobody sets */
+  constructor(elapsed = () => performance.now()) {
+    this.#elapsed = elapsed
+    this.#ranAt = elapsed()
+  }
+
+  async run(database: Queryable, logger: Pick<Logger, 'info'>): Promise<void> {
+    const began = this.#elapsed()
+    const events = await eventsOfOperators(database, (began - this.#ranAt) / 1_000 + COMMITTED_WITHIN)
+    for (const { id, at, type, operator, ...about } of events)
+      if (!this.#seen.has(id)) {
+        const known = Object.entries(about).filter(([, value]) => value !== null)
+        logger.info({ event: { at, type, operator, ...Object.fromEntries(known) } }, 'an operator did this')
+      }
+    this.#seen = new Set(events.map(({ id }) => id))
+    this.#ranAt = began
+  }
 }
 
 /**

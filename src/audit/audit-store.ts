@@ -82,6 +82,26 @@ export function eventForEach(
     from ${rows}`
 }
 
+export type OperatorEvent = {
+  id: string
+  at: Date
+  type: EventType
+  account: string | null
+  session: string | null
+  reason: string | null
+  count: number
+  operator: string
+}
+
+/** What operators did within so many seconds, the oldest first. */
+export async function eventsOfOperators(db: Queryable, seconds: number): Promise<OperatorEvent[]> {
+  const { rows } = await sql<OperatorEvent>`
+    select id::text as id, at, type, account_id as account, session_id as session, reason, count, operator
+    from audit_event where operator is not null and at > auth_now() - make_interval(secs => ${seconds})
+    order by at, audit_event.id`.execute(db)
+  return rows
+}
+
 /**
  * Deletes what has been kept long enough, by a function with the rights of its owner: the service's own role need not be
  * able to delete events, see docs/audit.md.

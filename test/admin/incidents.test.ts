@@ -8,6 +8,7 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import { DEADLINES } from '../../src/missed-deadlines.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
+import type { Service } from '../../src/service.ts'
 import { postgresDatabase } from '../../src/storage/postgres.ts'
 import { environmentOf } from '../support/command.ts'
 import { createTestDatabase, DATABASES } from '../support/database.ts'
@@ -162,24 +163,36 @@ for (const kind of DATABASES)
         assert.match(parked!, /auth_queue_parked_messages 0/)
       },
       async 'Database failover'() {
-        const [health, commands] = await follow('Database failover')
+        token = await signIn(service, account)
+        const before = await signingKeysOf(service.service)
+        const [health, commands, , again, all] = await follow('Database failover')
         assert.match(health!, /"status":"ok"/)
         assert.match(commands!, /created at[\s\S]*current/)
+        assert.match(again!, /Disabled [\s\S]* current /)
+        assert.match(all!, /Ended \d+ sessions?\./)
+        assert.equal(await statusOf(token), 400)
+        assert.equal(await signInStatus(), 403)
+        const after = await signingKeysOf(service.service)
+        assert.ok(!after.some(id => before.includes(id)))
       },
       async 'A restored backup'() {
         await using backup = await backupOfAnother()
         const { data, secretKey: k1 } = backup
         const [, settings] = /`AUTH_SECRET_KEY=(k2:…,k1:…:retired)`/.exec(DOCUMENT.split('## A restored backup')[1]!)!
         const secretKey = settings!.replace('k2:…', KeyRing.generate('k2')).replace('k1:…', k1)
-        const env = { ...environmentOf(data), AUTH_SECRET_KEY: secretKey, ACCOUNT: backup.account.email }
-        const [ending, ...others] = stepsOf('A restored backup')
-        assert.match(await runBlock(ending!, env), /Ended 1 session\./)
-        await using restored = await startTestService(kind, { data, env: { AUTH_SECRET_KEY: secretKey } })
+        const env = { ...environmentOf(data), AUTH_SECRET_KEY: secretKey, ACCOUNT: backup.deleted.email }
+        const steps = stepsOf('A restored backup')
         const printed = []
-        for (const block of others) printed.push(await runBlock(block, env))
-        assert.match(printed.join(''), /^k2 +makes [\s\S]*^k1 +retired /m)
+        for (const step of steps.slice(0, -1)) printed.push(await runBlock(step, env))
+        assert.match(printed.join(''), /Ended 1 session\.[\s\S]*signing_key\.dropped[\s\S]*Disabled [\s\S]*Deleted /)
+        await using restored = await startTestService(kind, { data, env: { AUTH_SECRET_KEY: secretKey } })
+        const status = await runBlock(steps.at(-1)!, { ...env, ACCOUNT: backup.account.email })
+        assert.match(status, /^k2 +makes [\s\S]*^k1 +retired /m)
         assert.equal((await exchange(restored, backup.token)).status, 400)
         assert.ok(await signIn(restored, backup.account))
+        await assert.rejects(signIn(restored, backup.deleted), /sign-in answered 401/)
+        const keys = await signingKeysOf(restored.service)
+        assert.ok(!keys.some(id => backup.keys.includes(id)))
       },
       async 'What took too long'() {
         const [missed, health] = await follow('What took too long')
@@ -191,11 +204,13 @@ for (const kind of DATABASES)
       },
     }
 
-    /** A copy of what a service with one account has stored, hours old. */
+    /** A copy of what a service with two accounts and a session has stored, hours old. */
     async function backupOfAnother() {
       await using original = await startTestService(kind)
       const account = await confirmedAccount(original)
+      const deleted = await confirmedAccount(original)
       const token = await signIn(original, account)
+      const keys = await signingKeysOf(original.service)
       await original.service[Symbol.asyncDispose]()
       await using copied = new AsyncDisposableStack()
       const { path: dataDirectory } = copied.use(await emptyDirectory())
@@ -212,8 +227,12 @@ for (const kind of DATABASES)
       }
       const parts = copied.move()
       const data = { dataDirectory, databaseUrl }
-      return { data, secretKey, account, token, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+      return { data, secretKey, account, deleted, token, keys, [Symbol.asyncDispose]: () => parts.disposeAsync() }
     }
+
+    /** The ids of the signing keys in the database; a process follows it within a minute. */
+    const signingKeysOf = async ({ database }: Service) =>
+      (await database.selectFrom('signing_key').select('id').execute()).map(({ id }) => id)
 
     const currentKey = async () => /^(\S+) +\S+ +current/m.exec(await shell('auth-service keys list'))![1]!
 
