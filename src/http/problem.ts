@@ -44,7 +44,11 @@ export const HTTP_PROBLEMS = {
     title: 'The expectation cannot be met',
     detail: 'The one that can is 100-continue; leave the expect header out.',
   },
-  body_too_large: { status: 413, title: 'The body is too large', detail: 'A body may have 64 KB at most.' },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    detail: 'A body may have 16 KB at most, and a form 100 fields.',
+  },
   unsupported_media_type: {
     status: 415,
     title: 'The content type is not supported',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { parse as parseQuery } from 'node:querystring'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
@@ -52,7 +53,8 @@ export type HttpServerOptions = {
   onAnswer(answer: { method: string; route: string; status: number; seconds: number }): void
 }
 
-const BODY_LIMIT = 64 * 1024 // bytes
+const BODY_LIMIT = 16 * 1024 // bytes; the longest password and address take 5 KB with each character escaped
+const MOST_PARAMETERS = 20 // of a query that are read; no page has more than one
 
 /** An HTTP server without routes: strict validation, problem documents, request ids, security headers, access log. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -71,6 +73,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }), // its lines hold whole addresses, tokens included
     bodyLimit: BODY_LIMIT,
+    routerOptions: { querystringParser: text => parseQuery(text, '&', '=', { maxKeys: MOST_PARAMETERS }) },
     requestTimeout: 15_000,
     keepAliveTimeout: 65_000,
     http: {

@@ -7,6 +7,8 @@ import { parseIp, remembering } from './ip-address.ts'
 /** Headers by which a proxy says for whom it sends a request (RFC 7239 and what came before it). */
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
 
+const MOST_HOPS = 50 // that are read, from the right; a client can send thousands
+
 /** The proxies whose `x-forwarded-for` is believed. */
 export class TrustedProxies {
   readonly #list = new BlockList()
@@ -31,11 +33,11 @@ export class TrustedProxies {
 /**
  * The addresses at the end of `x-forwarded-for`, up to the first entry from the right that is no IP address. Each proxy
  * appends the peer that it saw, so an entry that cannot be read ends the chain: the client is then the last proxy whose
- * address is known, and not something further left, which the client itself may have written.
+ * address is known, and not something further left, which the client itself may have written. So do 50 entries.
  */
 export function readableForwardedFor(header: string): string[] {
   const addresses: string[] = []
-  for (const entry of header.split(',').reverse()) {
+  for (const entry of header.split(',').slice(-MOST_HOPS).reverse()) {
     const address = parseIp(entry)
     if (address === undefined) break
     addresses.unshift(address)

@@ -98,10 +98,12 @@ export class AccessTokens {
 }
 
 /**
- * Whether each part is base64url as it has to be written (RFC 7515 section 2): without padding, white space or spare
- * bits, which decoders overlook. Else one signature would have many tokens.
+ * Whether there are three parts, each base64url as it has to be written (RFC 7515 section 2): without padding, white
+ * space or spare bits, which decoders overlook. Else one signature would have many tokens.
  */
-const hasOneSpelling = (token: string): boolean =>
-  token.split('.').every(part => Buffer.from(part, 'base64url').toString('base64url') === part)
+function hasOneSpelling(token: string): boolean {
+  const parts = token.split('.', 4) // a token of thousands of dots costs no more than others of its size
+  return parts.length === 3 && parts.every(part => Buffer.from(part, 'base64url').toString('base64url') === part)
+}
 
 const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')

@@ -115,6 +115,12 @@ describe('forwarding headers', () => {
     assert.match(await forwardedFor(direct, '192.0.2.7'), LOOPBACK)
   })
 
+  test('[R77] are read to the fiftieth proxy only, and lead to that one', async () => {
+    const proxies = (count: number) => Array.from({ length: count }, (_, index) => `10.1.2.${index}`).join(',')
+    assert.equal(await forwardedFor(behindProxy, `192.0.2.7,${proxies(49)}`), '192.0.2.7')
+    assert.equal(await forwardedFor(behindProxy, `192.0.2.7,${proxies(50)}`), '10.1.2.0')
+  })
+
   test('that cannot be read lead to the last proxy that is known', async () => {
     assert.match(await forwardedFor(behindProxy, '192.0.2.7, unknown'), LOOPBACK)
     assert.equal(await forwardedFor(behindProxy, '192.0.2.7, garbage, 10.1.2.3:80'), '10.1.2.3')

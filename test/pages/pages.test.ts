@@ -57,6 +57,13 @@ describe('the pages', () => {
     assert.equal(await canSignIn(email), true)
   })
 
+  test('[R77] a cookie is read as it was sent: escapes, which cost much when they are none, are not decoded', async () => {
+    const { cookies, token } = await signUpOnPage()
+    const escaped = { auth_ticket: cookies.auth_ticket!.replace('_', '%5F') }
+    assert.match((await open(`/confirm?token=${token}`, escaped)).text, /type="password"/)
+    assert.ok(!(await open(`/confirm?token=${token}`, cookies)).text.includes('type="password"'))
+  })
+
   test('any other browser is asked for the password [R07]', async () => {
     const { email, token } = await signUpOnPage()
     assert.match((await open(`/confirm?token=${token}`)).text, /type="password"/)
