@@ -27,7 +27,7 @@ export function accountCommands(program: Command, { streams }: CommandLine): voi
 
   accounts
     .command('show')
-    .description('show an account, or every sign-up of an email address')
+    .description('show an account, or those of an email address, the confirmed one first')
     .argument('<account>', ACCOUNT)
     .addOption(jsonOption())
     .action(async (account: string, { json }: { json: boolean }) => {

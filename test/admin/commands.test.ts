@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { v7 as uuidv7 } from 'uuid'
 import { runCommand } from '../support/command.ts'
 import { DATABASES } from '../support/database.ts'
 import { letterTokenOf } from '../support/genuine-secrets.ts'
@@ -92,6 +94,21 @@ for (const kind of DATABASES)
           [overtaken.id, 'unconfirmed'],
         ],
       )
+    })
+
+    test('of an address that others sign up with again and again, the confirmed account is meant and shown first', async () => {
+      const account = await confirmedAccount(service)
+      await signIn(service, account)
+      const newer = Array.from({ length: 100 }, () => uuidv7())
+      await sql`insert into account (id, email, password_phc, password_pepper, password_version, locale)
+        select newer, email, password_phc, password_pepper, password_version, locale
+        from account, unnest(${newer}::uuid[]) as newer where id = ${account.id}`.execute(service.service.database)
+      const shown = await done('accounts', 'show', account.email)
+      assert.deepEqual([shown[0].id, shown[0].live_sessions], [account.id, 1])
+      assert.equal((await done('accounts', 'unblock', account.email))[0].id, account.id)
+      assert.equal((await done('sessions', 'list', '--account', account.email)).length, 1)
+      assert.deepEqual(await done('sessions', 'end', '--account', account.email), [{ ended: 1 }])
+      assert.equal((await done('accounts', 'disable', account.email))[0].id, account.id)
     })
 
     test('accounts delete asks for --yes, and leaves nothing but the events', async () => {
