@@ -71,7 +71,7 @@ export async function openAreas(needs: {
     database,
     queue,
     attempts: new AttemptLimits({ ...limits, database, keys: secretKeys.for('attempt-counter') }),
-    forgeries: new ProcessLimit({ ...limits, limit: 'secret_by_network' }),
+    malformedTokens: new ProcessLimit({ ...limits, limit: 'secret_by_network' }),
     networkKeys: secretKeys.for('network'),
     deviceLinks: new DeviceLinks(secretKeys.for('device-link')),
     devices: new DeviceTokens(secretKeys.for('device-token')),

@@ -17,7 +17,7 @@ export type MakeDeviceKnownNeeds = {
  * Uses a device link, once; repeating it within a minute is safe. Signing in still takes the password.
  * @param network where the request comes from; see `networkOf`
  * @returns a device token for the account that the link was sent to
- * @throws Refusal `device_link_unusable`; `too_many_attempts` after many tokens that were not genuine
+ * @throws Refusal `device_link_unusable`; `too_many_attempts` after many that were no tokens
  */
 export async function makeDeviceKnown(needs: MakeDeviceKnownNeeds, token: string, network: string): Promise<string> {
   const linkId = await linkOf(needs, token, network)
@@ -44,6 +44,6 @@ export async function readDeviceLink(
 async function linkOf({ attempts, deviceLinks }: MakeDeviceKnownNeeds, token: string, network: string) {
   const id = await deviceLinks.open(token)
   if (id !== undefined) return id
-  await attempts.count({ secret_by_network: [network] })
+  await attempts.countNotGenuine(token, network)
   throw new AccountRefusal('device_link_unusable')
 }

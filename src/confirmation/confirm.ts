@@ -79,7 +79,7 @@ async function activate(
  * The letter that a token is from, and the account that it is about.
  * @param network where the request comes from; see `networkOf`
  * @throws Refusal `confirmation_unknown`, for a token that is not genuine and for an account that is gone;
- *   `too_many_attempts` after many that were not genuine
+ *   `too_many_attempts` after many that were no tokens
  */
 export async function signUpOf(
   { database, letterTokens, attempts }: Pick<ConfirmNeeds, 'database' | 'letterTokens' | 'attempts'>,
@@ -87,7 +87,7 @@ export async function signUpOf(
   network: string,
 ): Promise<{ letter: Letter; account: Account }> {
   const id = await letterTokens.open(token)
-  if (id === undefined) await attempts.count({ secret_by_network: [network] })
+  if (id === undefined) await attempts.countNotGenuine(token, network)
   const letter = id === undefined ? undefined : await findLetter(database, id)
   const account = letter?.accountId ? await findAccount(database, letter.accountId) : undefined
   if (!letter || !account) throw new ConfirmationRefusal('confirmation_unknown')

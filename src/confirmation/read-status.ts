@@ -14,7 +14,7 @@ export type ConfirmationStatus = Omit<LetterStatus, 'state'> & { state: LetterSt
  * of one that was overtaken, or whose address was known before, sees its letter being sent and expire, like any other.
  *
  * @param network where the request comes from; see `networkOf`
- * @throws Refusal `invalid_ticket`; `too_many_attempts` after many that were not genuine
+ * @throws Refusal `invalid_ticket`; `too_many_attempts` after many that were no tickets
  */
 export async function readStatus(
   { database, tickets, attempts }: ReadStatusNeeds,
@@ -22,7 +22,7 @@ export async function readStatus(
   network: string,
 ): Promise<ConfirmationStatus & { accountId: string }> {
   const accountId = ticket === undefined ? undefined : await tickets.open(ticket)
-  if (ticket !== undefined && !accountId) await attempts.count({ secret_by_network: [network] })
+  if (ticket !== undefined && !accountId) await attempts.countNotGenuine(ticket, network)
   if (!accountId) throw new ConfirmationRefusal('invalid_ticket')
   const account = await findAccount(database, accountId)
   if (!account) return { accountId, state: 'expired', sentAt: null, expiresAt: null }

@@ -149,7 +149,7 @@ async function recipientOf(
     throw invalidRequest({ pointer: '', code: 'not_allowed', detail: 'Send either ticket or email.' })
   if (ticket !== undefined) {
     const accountId = await tickets.open(ticket)
-    if (!accountId) await attempts.count({ secret_by_network: [network] })
+    if (!accountId) await attempts.countNotGenuine(ticket, network)
     if (!accountId)
       throw invalidRequest({ pointer: '/ticket', code: 'wrong_format', detail: 'This is no ticket of this service.' })
     return { accountId }

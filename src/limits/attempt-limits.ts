@@ -1,4 +1,5 @@
 import type { Counter as Metric } from '../metrics.ts'
+import { isIntact } from '../secrets/bearer-secret.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
 import { keyedHash } from '../secrets/keyed-hash.ts'
 import type { Database, Queryable } from '../storage/database.ts'
@@ -58,6 +59,15 @@ export class AttemptLimits {
     const counted = counters.length > 0 ? await countAttempt(db, counters) : []
     if (counted.length < counters.length) throw await this.#blockedRefusal(db, counters, counted)
     return new CountedAttempt(this.#options.database, counted)
+  }
+
+  /**
+   * Counts a secret that is not genuine, unless it is intact: whoever holds one of a key of before has to hear that it is
+   * good no more, and not to come later.
+   * @throws Refusal `too_many_attempts`
+   */
+  async countNotGenuine(secret: string, network: string): Promise<void> {
+    if (!isIntact(secret)) await this.count({ secret_by_network: [network] })
   }
 
   /**

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { NamedKey, PurposeKeys } from './key-ring.ts'
 
 const CHECKSUM_BYTES = 4
+const INTACT = /^(authsvc_[a-z]{2}_[A-Za-z0-9]{1,16})\.((?:[A-Za-z0-9_-]{4}){10,25})$/
 
 /**
  * A secret that proves itself: a payload and a MAC over it, so that a forged or garbled one is refused without asking
@@ -35,7 +36,7 @@ export class BearerSecret {
   make(payload: Buffer, { id, key }: NamedKey = this.#keys.current): string {
     const body = Buffer.concat([payload, this.#mac(payload, key)])
     const checksum = Buffer.alloc(CHECKSUM_BYTES)
-    checksum.writeUInt32BE(crc32(body, crc32(this.#prefix + id)))
+    checksum.writeUInt32BE(checksumOf(this.#prefix + id, body))
     return `${this.#prefix}${id}.${Buffer.concat([body, checksum]).toString('base64url')}`
   }
 
@@ -46,9 +47,8 @@ export class BearerSecret {
   async open(secret: string): Promise<Buffer | undefined> {
     const [, id, encoded] = this.#pattern.exec(secret) ?? []
     if (!id || !encoded) return undefined
-    const bytes = Buffer.from(encoded, 'base64url')
-    const body = bytes.subarray(0, -CHECKSUM_BYTES)
-    if (bytes.readUInt32BE(body.length) !== crc32(body, crc32(this.#prefix + id))) return undefined
+    const body = bodyIn(this.#prefix + id, encoded)
+    if (!body) return undefined
     const found = this.#keys.byId(id) // at once, for a key of our own: every refresh comes here
     const key = found instanceof Promise ? await found : found
     if (!key) return undefined
@@ -60,6 +60,24 @@ export class BearerSecret {
     return createHmac('sha256', key).update(payload).digest().subarray(0, this.#macBytes)
   }
 }
+
+/**
+ * Whether a text is a secret of any kind as this service writes them, whoever made it. One that is intact and not
+ * genuine was made with a key that is retired, left out or lost, or is forged; no mistake makes one.
+ */
+export function isIntact(secret: string): boolean {
+  const [, start, encoded] = INTACT.exec(secret) ?? []
+  return start !== undefined && encoded !== undefined && bodyIn(start, encoded) !== undefined
+}
+
+/** Payload and MAC; undefined where the checksum is wrong. @param start prefix and key id */
+function bodyIn(start: string, encoded: string): Buffer | undefined {
+  const bytes = Buffer.from(encoded, 'base64url')
+  const body = bytes.subarray(0, -CHECKSUM_BYTES)
+  return bytes.readUInt32BE(body.length) === checksumOf(start, body) ? body : undefined
+}
+
+const checksumOf = (start: string, body: Buffer): number => crc32(body, crc32(start))
 
 /** A UUID's 16 bytes. */
 export const uuidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex')

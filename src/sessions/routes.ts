@@ -4,6 +4,7 @@ import type { HeldRefusals } from '../http/held-refusals.ts'
 import { networkOf } from '../http/network.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { ProcessLimit } from '../limits/process-limit.ts'
+import { isIntact } from '../secrets/bearer-secret.ts'
 import { answerOAuthError, GRANT_REFUSALS, OAuthError, OAuthErrorSchema } from './oauth-error.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -11,8 +12,8 @@ export type SessionRoutesNeeds = {
   sessions: Pick<Sessions, 'exchange' | 'revoke'>
   /** The one public client. */
   clientId: string
-  /** Counts tokens that are not genuine, by network. */
-  forgeries: Pick<ProcessLimit, 'count'>
+  /** Counts what is no refresh token, by network. */
+  malformedTokens: Pick<ProcessLimit, 'count'>
   isUnavailable(error: unknown): boolean
   /** Where refusals that say when to come again wait, if they are many. */
   heldRefusals: HeldRefusals
@@ -34,7 +35,7 @@ const oauthErrors = (...statuses: number[]) =>
 
 /** `/oauth2/token` (RFC 6749 section 6) and `/oauth2/revoke` (RFC 7009). */
 export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): void {
-  const { sessions, clientId, forgeries } = needs
+  const { sessions, clientId, malformedTokens } = needs
   acceptForms(server)
   server.addSchema(OAuthErrorSchema)
   server.setErrorHandler(answerOAuthError(needs))
@@ -69,10 +70,12 @@ export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): vo
         throw new OAuthError('unsupported_grant_type', 'The one supported grant_type is refresh_token.')
       refuseOtherClients(form, clientId)
       const network = networkOf(request.ip)
-      const exchange = await sessions.exchange(needed(form, 'refresh_token'), network)
-      if ('refused' in exchange && exchange.refused === 'malformed') forgeries.count(network)
-      if ('refused' in exchange)
+      const refreshToken = needed(form, 'refresh_token')
+      const exchange = await sessions.exchange(refreshToken, network)
+      if ('refused' in exchange) {
+        if (exchange.refused === 'malformed' && !isIntact(refreshToken)) malformedTokens.count(network)
         throw new OAuthError('invalid_grant', GRANT_REFUSALS[exchange.refused], { reason: exchange.refused })
+      }
       reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
       return {
         access_token: exchange.accessToken,
@@ -110,7 +113,7 @@ export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): vo
       refuseRepeated(form)
       refuseOtherClients(form, clientId)
       const network = networkOf(request.ip)
-      if (!(await sessions.revoke(needed(form, 'token'), network))) forgeries.count(network)
+      if (!(await sessions.revoke(needed(form, 'token'), network))) malformedTokens.count(network)
       return {}
     },
   )

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
+import { v7 as uuidv7 } from 'uuid'
 import { LIMITS } from '../../src/limits/limits.ts'
-import { makersOf } from '../support/genuine-secrets.ts'
+import { KeyRing } from '../../src/secrets/key-ring.ts'
+import { makersOf, makersWith } from '../support/genuine-secrets.ts'
 import {
   type Answer,
   confirmedAccount,
@@ -218,12 +220,12 @@ describe('the limits of attempts', () => {
     assert.equal((await send(`${url}/v1/confirmations`, { json: { token, ticket } })).status, 200)
   })
 
-  test('[R41] Refresh tokens that are not genuine are limited by network, also at revocation, and genuine ones are not', async () => {
+  test('[R41] What is no refresh token is limited by network, also at revocation, and genuine ones are not', async () => {
     await using service = await startTestService(kind, { env: ON })
     const { url } = service
     const refreshToken = await signIn(service, await confirmedAccount(service))
     const guesses = [
-      () => exchange(service, 'authsvc_rt_guess'),
+      () => exchange(service, refreshToken.slice(0, -1)), // cut off
       () => send(`${url}/oauth2/revoke`, { form: { token: 'guess' } }),
     ]
     const statuses = { 0: 400, 1: 200 } as Record<number, number>
@@ -243,6 +245,37 @@ describe('the limits of attempts', () => {
     assert.equal((await exchange(service, body.refresh_token)).body.reason, 'revoked')
     const elsewhere = { form: { token: 'guess' }, headers: from('192.0.2.9') }
     assert.equal((await send(`${url}/oauth2/revoke`, elsewhere)).status, 200)
+  })
+
+  test('[R41] Whoever holds secrets of a key that is retired or left out is told so, however many there are in one network', async () => {
+    const [current, retired, leftOut] = ['k3', 'k2', 'k1'].map(KeyRing.generate)
+    const env = { ...ON, AUTH_SECRET_KEY: `${current},${retired}:retired` }
+    await using service = await startTestService(kind, { env })
+    const { url } = service
+    const post = async (path: string, json: object) => (await send(url + path, { json })).status
+    for (const key of [retired!, leftOut!]) {
+      const { refreshTokens, tickets, letterTokens, deviceLinks } = makersWith(KeyRing.parse(key))
+      const ticket = tickets.make(uuidv7())
+      const outcomes: Record<string, () => Promise<unknown>> = {
+        '400 invalid_grant': async () => {
+          const { status, body } = await exchange(service, refreshTokens.make({ sessionId: uuidv7(), generation: 1 }))
+          return `${status} ${body.error}`
+        },
+        '200 Ask for another letter': async () => {
+          const { status, text } = await send(`${url}/confirm`, { headers: { cookie: `auth_ticket=${ticket}` } })
+          return `${status} ${/<title>(.*)<\/title>/.exec(text)?.[1]}`
+        },
+        '401': async () =>
+          (await send(`${url}/v1/confirmation`, { headers: { authorization: `Bearer ${ticket}` } })).status,
+        '422': () => post('/v1/confirmation-letters', { ticket }),
+        '404': () => post('/v1/confirmations', { token: letterTokens.make(uuidv7()), ticket }),
+        '404 too': async () => `${await post('/v1/device-tokens', { token: deviceLinks.make(uuidv7()) })} too`,
+      }
+      for (const [outcome, attempt] of Object.entries(outcomes)) {
+        const attempts = Array.from({ length: LIMITS.secret_by_network.burst + 1 }, attempt)
+        assert.deepEqual([...new Set((await Promise.all(attempts)).map(String))], [outcome])
+      }
+    }
   })
 
   test('The sign-in page remembers the device in a cookie, and tells when there were too many attempts', async () => {

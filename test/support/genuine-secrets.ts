@@ -33,8 +33,10 @@ export function keyRingOf({ databaseUrl, dataDirectory }: TestService): KeyRing 
 }
 
 /** What makes the secrets of a service. */
-export function makersOf(service: TestService) {
-  const keys = keyRingOf(service)
+export const makersOf = (service: TestService) => makersWith(keyRingOf(service))
+
+/** What makes secrets with these keys. */
+export function makersWith(keys: KeyRing) {
   return {
     letterTokens: new LetterTokens(keys.for('letter-token')),
     tickets: new ConfirmationTickets(keys.for('confirmation-ticket')),

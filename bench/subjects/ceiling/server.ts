@@ -35,7 +35,7 @@ const server = createHttpServer({
 const needs = {
   sessions: sessionsWithoutDatabase(),
   clientId: 'default',
-  forgeries: { count: () => {} },
+  malformedTokens: { count: () => {} },
   isUnavailable: () => false,
   heldRefusals,
 }
