@@ -104,7 +104,7 @@ export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): vo
         }),
         response: {
           200: Type.Object({}, { description: 'The session, if there was one, has ended' }),
-          ...oauthErrors(400, 401, 413, 415, 429, 503),
+          ...oauthErrors(400, 401, 413, 415, 503),
         },
       },
     },
@@ -112,8 +112,7 @@ export function sessionRoutes(server: HttpServer, needs: SessionRoutesNeeds): vo
       const form = request.body as Form | undefined
       refuseRepeated(form)
       refuseOtherClients(form, clientId)
-      const network = networkOf(request.ip)
-      if (!(await sessions.revoke(needed(form, 'token'), network))) malformedTokens.count(network)
+      await sessions.revoke(needed(form, 'token'), networkOf(request.ip))
       return {}
     },
   )

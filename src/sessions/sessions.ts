@@ -107,14 +107,11 @@ export class Sessions {
    * Ends the session that a genuine token belongs to: any generation of its refresh tokens, or an access token.
    * For anything else it does nothing (RFC 7009 section 2.2).
    * @param network where the request comes from; see `networkOf`
-   * @returns whether it was genuine
    */
-  async revoke(token: string, network: string): Promise<boolean> {
+  async revoke(token: string, network: string): Promise<void> {
     const sessionId =
       (await this.#tokens.open(token))?.sessionId ?? (await this.#options.accessTokens.verify(token))?.sessionId
-    if (sessionId === undefined) return false
-    await endSession(this.#options.database, sessionId, network)
-    return true
+    if (sessionId !== undefined) await endSession(this.#options.database, sessionId, network)
   }
 
   #counted<Outcome extends Exchange>(outcome: Verdict | 'malformed', exchange: Outcome): Outcome {
