@@ -31,6 +31,7 @@ const GROUPS = [
 export async function runCommand(args: string[], commandLine: CommandLine): Promise<number> {
   const program = createProgram(commandLine)
   commandLine.streams.stdout.on('error', ignoreClosedPipe)
+  commandLine.streams.stderr.on('error', () => {}) // the log of a command that cannot be written must not end it
   try {
     await program.parseAsync(args, { from: 'user' })
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done

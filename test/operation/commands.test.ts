@@ -50,6 +50,16 @@ describe('the command line', () => {
     assert.deepEqual([code, await complaints], [0, []])
   })
 
+  test('migrate is done although nobody reads what it logs', async () => {
+    await using directory = await emptyDirectory()
+    const env = { AUTH_DATA_DIR: directory.path, AUTH_LOG_LEVEL: 'debug' }
+    await using migrating = new ServiceProcess(env, ['migrate'])
+    migrating.child.stderr!.destroy()
+    const { code, stdout } = await migrating.ended()
+    assert.equal(code, 0)
+    assert.match(stdout, /0001_initial/)
+  })
+
   test('migrate brings the database up to date and ends', async () => {
     await using directory = await emptyDirectory()
     const env = { AUTH_DATA_DIR: directory.path }
