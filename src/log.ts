@@ -2,8 +2,8 @@ import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSeria
 
 export type { Logger }
 
-/** JSON lines, on standard output unless another destination is given. */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+/** JSON lines. */
+export function createLogger(level: string, destination: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
     base: null,
@@ -11,7 +11,62 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     formatters: { level: label => ({ level: label }) },
     serializers: { err: (error: Error) => reducedError(error, DEPTH) },
   }
-  return destination ? pino(options, destination) : pino(options)
+  return pino(options, destination)
+}
+
+const MOST_WAITING = 1024 ** 2 // bytes
+const TRY_AGAIN_AFTER = 100 // milliseconds
+const LAST_TRIES = 5 // when the process ends
+
+/** The log of the service, and what it prints besides. */
+export type ServiceLog = {
+  logger: Logger
+  /** Writes text between the lines of the log. */
+  print(text: string): void
+  /** How many lines were dropped since the start. */
+  dropped(): number
+}
+
+/**
+ * The log on standard output. When that fails, such as on a full disk, or by a reader that hangs or has ended, it neither
+ * ends nor delays the service: lines wait in memory and are tried again, those beyond 1 MiB are dropped, and when all that
+ * waited has been written, a line tells how many.
+ */
+export function openServiceLog(level: string): ServiceLog {
+  // pino flushes its destination for `fatal` and when the process ends, and sonic-boom then retries all errors but EAGAIN
+  // for ever. So each line is written at once, and the logger below is given no flushSync to call.
+  const output = pino.destination({ sync: true, minLength: 1, maxLength: MOST_WAITING, retryEAGAIN: () => false })
+  output.removeAllListeners('error') // pino's own throws, or after EPIPE ends all logging
+  // A write to a full pipe or terminal must fail rather than wait; a file has no handle.
+  ;(process.stdout as { _handle?: { setBlocking(blocking: boolean): void } })._handle?.setBlocking(false)
+
+  let retry: NodeJS.Timeout | undefined
+  const tryAgain = () => {
+    clearTimeout(retry)
+    retry = undefined
+    output.flush()
+  }
+  output.on('error', () => {
+    retry ??= setTimeout(tryAgain, TRY_AGAIN_AFTER).unref()
+  })
+  process.on('exit', () => {
+    for (let tries = 0; retry && tries < LAST_TRIES; tries++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN_AFTER)
+      tryAgain()
+    }
+  })
+
+  let dropped = 0
+  let told = 0
+  output.on('drop', () => dropped++)
+  const print = (text: string) => void output.write(text)
+  const logger = createLogger(level, { write: print })
+  output.on('drain', () => {
+    const lines = dropped - told
+    told = dropped
+    if (lines > 0) logger.warn({ lines }, 'log lines were dropped because they could not be written')
+  })
+  return { logger, print, dropped: () => dropped }
 }
 
 const INNER_ERRORS = 3

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --max-semi-space-size=32 --heap-growing-percent=25
 import { flushCompileCache } from 'node:module'
 import { readConfig } from './config.ts'
-import { createLogger } from './log.ts'
+import { openServiceLog } from './log.ts'
 import { MissedDeadlines } from './missed-deadlines.ts'
 import { OperatorError } from './operator-error.ts'
 import { markAsRunning } from './running-mark.ts'
@@ -13,7 +13,8 @@ const COMMAND_ENDS_WITHIN = 5_000 // milliseconds; one that has the embedded dat
 async function serve(): Promise<void> {
   const config = readConfig()
   markAsRunning()
-  const logger = createLogger(config.logLevel)
+  const log = openServiceLog(config.logLevel)
+  const { logger } = log
   const { openStorage } = await import('./open-storage.ts')
   const missedDeadlines = new MissedDeadlines()
   const storage = openStorage(config, logger, { directoryPatience: COMMAND_ENDS_WITHIN, missedDeadlines }) // while all else is loaded
@@ -21,9 +22,9 @@ async function serve(): Promise<void> {
   const { startService } = await import('./service.ts')
   const { startMessage } = await import('./start-message.ts')
   const { stopWhenTold } = await import('./stop.ts')
-  const service = await startService(config, { logger, storage, missedDeadlines })
+  const service = await startService(config, { logger, storage, missedDeadlines, droppedLines: log.dropped })
   stopWhenTold(service, logger)
-  process.stdout.write(`${startMessage(config, service)}\n`)
+  log.print(`${startMessage(config, service)}\n`)
   flushCompileCache() // by itself it is written at the end alone, which a process that is killed does not see
 }
 

@@ -30,7 +30,7 @@ const BACKLOG_GAUGES = [
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** Metrics of one service in one process; nothing is shared between two of them. */
-export function createMetrics(missedDeadlines: MissedDeadlines) {
+export function createMetrics(missedDeadlines: MissedDeadlines, droppedLines: () => number) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -42,6 +42,15 @@ export function createMetrics(missedDeadlines: MissedDeadlines) {
     collect() {
       this.reset()
       for (const [what, count] of missedDeadlines.all()) this.inc({ what }, count)
+    },
+  })
+  new Counter({
+    name: 'auth_log_lines_dropped_total',
+    help: 'Lines of the log that were dropped, as it could not be written',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(droppedLines())
     },
   })
   return {

@@ -62,6 +62,8 @@ export type ServiceOptions = {
   storage?: Promise<Storage>
   /** Those of `storage`, where that is given. */
   missedDeadlines?: MissedDeadlines
+  /** How many lines of the log were dropped since the start. */
+  droppedLines?: () => number
   /** The process's clock, in milliseconds. */
   now?: () => number
 }
@@ -87,11 +89,12 @@ export async function startService(
     logger,
     missedDeadlines = new MissedDeadlines(),
     storage: opening = openStorage(config, logger, { missedDeadlines }),
+    droppedLines = () => 0,
     now = Date.now,
   }: ServiceOptions,
 ): Promise<Service> {
   await using opened = new AsyncDisposableStack()
-  const metrics = createMetrics(missedDeadlines)
+  const metrics = createMetrics(missedDeadlines, droppedLines)
   const { onMissedDeadline } = metrics
   if (config.serviceLinks.length > 0)
     logger.info(

@@ -202,6 +202,11 @@ for (const kind of DATABASES)
         }
         assert.match(health!, /"status":"ok"/)
       },
+      async 'The log cannot be written'() {
+        const [dropped, events] = await follow('The log cannot be written')
+        assert.match(dropped!, /^auth_log_lines_dropped_total 0$/m)
+        assert.match(events!, /session/)
+      },
     }
 
     /** A copy of what a service with two accounts and a session has stored, hours old. */

@@ -22,12 +22,14 @@ export class ServiceProcess implements AsyncDisposable {
   /**
    * @param alterations of its source, for this process alone
    * @param start `npm` starts it by `npm start`, and is the process that `child` is then
+   * @param stdout a file descriptor to write to, in place of `output`
    */
   constructor(
     env: Record<string, string>,
     args: string[] = [],
     alterations: Alteration[] = [],
     start: 'node' | 'npm' = 'node',
+    stdout: 'pipe' | number = 'pipe',
   ) {
     const altered = alteredSource(alterations)
     const [file, ...before] =
@@ -42,9 +44,9 @@ export class ServiceProcess implements AsyncDisposable {
         ...altered.env,
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
     })
-    this.child.stdout!.setEncoding('utf8').on('data', text => {
+    this.child.stdout?.setEncoding('utf8').on('data', text => {
       this.#stdout += text
     })
     this.child.stderr!.setEncoding('utf8').on('data', text => {

@@ -20,10 +20,10 @@ const TTL = 300 // seconds
 
 const port = Number(process.env.PORT)
 const origin = `http://127.0.0.1:${port}`
-const metrics = createMetrics(new MissedDeadlines())
+const metrics = createMetrics(new MissedDeadlines(), () => 0)
 const heldRefusals = new HeldRefusals()
 const server = createHttpServer({
-  logger: createLogger('error'),
+  logger: createLogger('error', process.stdout),
   trustedProxies: [],
   isHttps: false,
   problems: {},
