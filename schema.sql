@@ -121,6 +121,7 @@ CREATE INDEX audit_event_account ON public.audit_event USING btree (account_id, 
 CREATE INDEX audit_event_at ON public.audit_event USING btree (at);
 CREATE INDEX audit_event_email ON public.audit_event USING btree (email, at) WHERE (email IS NOT NULL);
 CREATE UNIQUE INDEX audit_event_of_minute ON public.audit_event USING btree (minute, type, email, network, reason) WHERE (minute IS NOT NULL);
+CREATE INDEX audit_event_operator ON public.audit_event USING btree (at, id) WHERE (operator IS NOT NULL);
 CREATE TRIGGER audit_event_unchanged BEFORE UPDATE ON public.audit_event FOR EACH ROW EXECUTE FUNCTION refuse_change_of_event();
 comment on table audit_event is 'Who did what, when, from where and with what outcome; written with what it tells of, never changed, deleted after AUTH_AUDIT_RETENTION';
 comment on column audit_event.type is 'One of a stable vocabulary, see docs/audit.md';
