@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=32 --heap-growing-percent=25
+#!/usr/bin/env -S node --max-semi-space-size=16 --heap-growing-percent=25
 import { flushCompileCache } from 'node:module'
 import { readConfig } from './config.ts'
 import { openServiceLog } from './log.ts'
