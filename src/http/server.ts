@@ -78,7 +78,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     keepAliveTimeout: 65_000,
     http: {
       headersTimeout: 10_000,
-      connectionsCheckingInterval: 1_000, // how late the two timeouts may act
+      connectionsCheckingInterval: 250, // how late the two timeouts may act; those of a flood that began at once end in small parts
       requireHostHeader: false, // Node's refusal is empty; headersRefusal() says why
       shouldUpgradeCallback: () => false, // Fastify would take and forget upgrades on further addresses of localhost
     },

@@ -1,6 +1,16 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { answerParent } from '../../measuring/helper-process.ts'
+
+/**
+ * This file is also a helper process, which opens the connections: what it costs to hold thousands must not be taken for a
+ * delay of the service by whoever measures that.
+ */
+export type HalfOpenQuestion =
+  | { want: 'as many'; port: number; count: number }
+  | { want: 'all closed'; patience: number }
+export type HalfOpenAnswer = { opened: number; open: number; longestLifetime: number }
 
 /** What each connection says before it falls silent: nothing, half of its headers, or half of its body. */
 const BEGINNINGS = [
@@ -13,18 +23,17 @@ const OPENED_AT_ONCE = 250
 const OPENED_BY_ONE = 500 // from each address of this machine; a network may have only so many
 
 /** Connections that never finish their first request, held open as long as the server lets them. */
-export class HalfOpenConnections {
+class HalfOpenConnections {
   readonly #port: number
   readonly #open = new Set<Socket>()
-  readonly #drip: NodeJS.Timeout
   /** How many were opened, with those that took the place of closed ones. */
   opened = 0
-  /** How long each was held that the server has closed, in milliseconds. */
-  readonly lifetimes: number[] = []
+  /** How long one was held at the most that the server has closed, in milliseconds. */
+  longestLifetime = 0
 
   constructor(port: number) {
     this.#port = port
-    this.#drip = setInterval(() => {
+    setInterval(() => {
       for (const socket of this.#open) if (socket.bytesWritten > 0) socket.write('x')
     }, DRIP_EVERY)
   }
@@ -41,15 +50,9 @@ export class HalfOpenConnections {
     }
   }
 
-  /** Waits until the server has closed them all. @param patience milliseconds @returns how many it has not */
-  async untilClosed(patience: number): Promise<number> {
+  /** Waits until the server has closed them all. @param patience milliseconds */
+  async untilClosed(patience: number): Promise<void> {
     for (const deadline = Date.now() + patience; this.#open.size > 0 && Date.now() < deadline; ) await pause(50)
-    return this.#open.size
-  }
-
-  end(): void {
-    clearInterval(this.#drip)
-    for (const socket of this.#open) socket.destroy()
   }
 
   async #begin(): Promise<void> {
@@ -61,7 +64,18 @@ export class HalfOpenConnections {
     socket.write(BEGINNINGS[this.opened++ % BEGINNINGS.length]!)
     this.#open.add(socket)
     socket.once('close', () => {
-      if (this.#open.delete(socket)) this.lifetimes.push(performance.now() - began)
+      if (this.#open.delete(socket)) this.longestLifetime = Math.max(this.longestLifetime, performance.now() - began)
     })
   }
 }
+
+let connections: HalfOpenConnections | undefined
+
+answerParent<HalfOpenQuestion, HalfOpenAnswer>(async question => {
+  if (question.want === 'as many') {
+    connections ??= new HalfOpenConnections(question.port)
+    await connections.fillUp(question.count)
+  } else await connections?.untilClosed(question.patience)
+  const { opened = 0, count: open = 0, longestLifetime = 0 } = connections ?? {}
+  return { opened, open, longestLifetime }
+})

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { startHelper } from '../../measuring/helper-process.ts'
 import type { Experiment, Plot } from '../../proof/experiment.ts'
 import { createDatabase } from '../../support/postgres.ts'
 import { emptyDirectory, ServiceProcess } from '../../support/process.ts'
 import { exchange, newAddress, PASSWORD, SECRET_KEY, send, signIn } from '../../support/service.ts'
 import { letterIn, tokenOf } from '../../support/sink-letters.ts'
 import { openSmtpSink } from '../../support/smtp-sink.ts'
-import { HalfOpenConnections } from './half-open-connections.ts'
+import type { HalfOpenAnswer, HalfOpenQuestion } from './half-open-connections.ts'
 
 /** How long each part takes, in seconds; the short form meets timeouts that are as much shorter. */
 const FULL = { before: 15, flood: 60, after: 15, closedWithin: 60 }
@@ -24,8 +26,8 @@ const SHORTER_TIMEOUTS = [
   },
   {
     file: 'http/server.ts',
-    find: 'connectionsCheckingInterval: 1_000',
-    replace: 'connectionsCheckingInterval: 200',
+    find: 'connectionsCheckingInterval: 250',
+    replace: 'connectionsCheckingInterval: 50',
   },
 ]
 const SMALLEST_FULL = 1_000 // connections
@@ -55,7 +57,10 @@ export const slowClients: Experiment = {
     const url = await service.started()
     const others = new OtherRequests(url, await firstToken(url, sink))
     const memory = new ResidentSize(service.child.pid!)
-    const flood = new HalfOpenConnections(Number(new URL(url).port))
+    const port = Number(new URL(url).port)
+    await using flood = startHelper<HalfOpenQuestion, HalfOpenAnswer>(
+      join(import.meta.dirname, 'half-open-connections.ts'),
+    )
     try {
       const began = performance.now()
       const since = () => (performance.now() - began) / 1_000
@@ -64,12 +69,14 @@ export const slowClients: Experiment = {
       const floodBegan = since()
       memory.look(floodBegan)
       while (since() < floodBegan + parts.flood) {
-        await flood.fillUp(trials)
-        progress(flood.opened)
+        progress((await flood.ask({ want: 'as many', port, count: trials })).opened)
         memory.look(since())
         await pause(200)
       }
-      const left = await flood.untilClosed(parts.closedWithin * 1_000)
+      const { open, opened, longestLifetime } = await flood.ask({
+        want: 'all closed',
+        patience: parts.closedWithin * 1_000,
+      })
       const floodEnded = since()
       memory.look(since())
       await pause(parts.after * 1_000)
@@ -78,10 +85,10 @@ export const slowClients: Experiment = {
       const before = quantile(0.99, others.latencies, 0, floodBegan)
       const during = quantile(0.99, others.latencies, floodBegan, floodEnded)
       return {
-        trials: flood.opened,
+        trials: opened,
         unit: 'half-open connections',
         counted: [
-          { what: 'half-open connections that were not closed', count: left, of: flood.opened },
+          { what: 'half-open connections that were not closed', count: open, of: opened },
           { what: 'requests of others that failed', count: others.failures, of: others.latencies.length },
           { what: 'ends of the process', count: service.child.exitCode === null ? 0 : 1, of: 1 },
         ],
@@ -101,7 +108,7 @@ export const slowClients: Experiment = {
           },
           {
             what: 'longest that a half-open connection was held',
-            value: flood.lifetimes.reduce((longest, each) => Math.max(longest, each), 0),
+            value: longestLifetime,
             unit: 'ms',
             ...(isFull && { promised: { below: 20_000 } }),
           },
@@ -115,12 +122,11 @@ export const slowClients: Experiment = {
         plots: plotsOf(others, memory, { from: floodBegan, to: floodEnded, label: `${trials} half-open connections` }),
         remarks: [
           'A third of the connections says nothing, a third sends headers a byte at a time, a third a body.',
-          'What the service closes is opened anew until the flood ends.',
+          'What the service closes is opened anew until the flood ends. A process of its own does so: what that costs is no delay of the service.',
         ],
       }
     } finally {
       others.stop()
-      flood.end()
     }
   },
 }
