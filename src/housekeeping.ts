@@ -24,6 +24,7 @@ const LOAD_KEYS_WITHIN = MINUTE / 4
 
 const LOG_OPERATORS_EVERY = MINUTE / 3
 const COMMITTED_WITHIN = 120 // seconds that the transaction of an operation takes at the most
+const LOGGED_AT_START = 86_400 // seconds; operators may have done something while no process ran, or just before one stopped
 
 type Needs = LetterLimitsNeeds & {
   signingKeys: SigningKeys
@@ -104,7 +105,8 @@ export async function deleteOutlived(
 /**
  * Writes a line for each thing that operators did: a record outside of the database, which tells what a failover or a
  * restored backup has lost. An event has the time at which its transaction began, and may be seen only later; so each run
- * looks further back than to the one before, and writes what that one has not seen.
+ * looks further back than to the one before, and writes what that one has not seen; the first one of a process writes what
+ * was done within a day.
  */
 export class OperatorLog {
   readonly #elapsed: () => number
@@ -114,7 +116,7 @@ export class OperatorLog {
   /** @param elapsed milliseconds on a clock that nobody sets */
   constructor(elapsed = () => performance.now()) {
     this.#elapsed = elapsed
-    this.#ranAt = elapsed()
+    this.#ranAt = elapsed() - LOGGED_AT_START * 1_000
   }
 
   async run(database: Queryable, logger: Pick<Logger, 'info'>): Promise<void> {

@@ -49,22 +49,24 @@ export function openServiceLog(level: string): ServiceLog {
   output.on('error', () => {
     retry ??= setTimeout(tryAgain, TRY_AGAIN_AFTER).unref()
   })
-  process.on('exit', () => {
-    for (let tries = 0; retry && tries < LAST_TRIES; tries++) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN_AFTER)
-      tryAgain()
-    }
-  })
 
   let dropped = 0
   let told = 0
   output.on('drop', () => dropped++)
   const print = (text: string) => void output.write(text)
   const logger = createLogger(level, { write: print })
-  output.on('drain', () => {
+  const tellDropped = () => {
     const lines = dropped - told
     told = dropped
     if (lines > 0) logger.warn({ lines }, 'log lines were dropped because they could not be written')
+  }
+  output.on('drain', tellDropped)
+  process.on('exit', () => {
+    for (let tries = 0; retry && tries < LAST_TRIES; tries++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_AGAIN_AFTER)
+      tryAgain()
+    }
+    if (!retry) tellDropped() // no event comes after this one
   })
   return { logger, print, dropped: () => dropped }
 }

@@ -53,17 +53,18 @@ export async function deleteAccount(database: Database, id: string, operator?: s
   return rows.length > 0
 }
 
-/** @returns how many it marked, at most 1,000 */
+/** @returns how many it found to mark, at most 1,000; some may have been deleted meanwhile, and there may be more */
 async function supersedeOvertaken(db: Queryable, id: string): Promise<number> {
-  const { rows } = await sql`
-    update account set superseded_at = overtaken.superseded_at
-    from (
+  const { rows } = await sql<{ found: number }>`
+    with overtaken as materialized (
       select account.id, overtaking.confirmed_at as superseded_at
       from account overtaking join account on ${IS_OVERTAKEN}
       where overtaking.id = ${id} and account.superseded_at is null
       limit ${SUPERSEDED_AT_ONCE}
-    ) as overtaken
-    where account.id = overtaken.id and account.confirmed_at is null
-    returning 1`.execute(db)
-  return rows.length
+    ), marked as (
+      update account set superseded_at = overtaken.superseded_at
+      from overtaken where account.id = overtaken.id and account.confirmed_at is null
+    )
+    select count(*)::int as found from overtaken`.execute(db)
+  return rows[0]!.found
 }

@@ -1,4 +1,5 @@
 import { listAccounts } from '../accounts/account-list-store.ts'
+import { findConfirmedAccount } from '../accounts/account-store.ts'
 import {
   accountsOfEmail,
   countEvents,
@@ -116,8 +117,9 @@ async function accountOf(database: AdminDeps['database'], name: string): Promise
   if (!name.includes('@')) return { id: idOf(name) }
   const email = emailOf(name)
   const accounts = await listAccounts(database, { email }, MOST_ACCOUNTS)
-  const accountIds = [...accounts.map(({ id }) => id), ...(await accountsOfEmail(database, email))]
-  return { email, accountIds: [...new Set(accountIds)] }
+  const confirmed = await findConfirmedAccount(database, email) // which any number of newer sign-ups could hide
+  const ids = [...accounts, ...(confirmed ? [confirmed] : [])].map(({ id }) => id)
+  return { email, accountIds: [...new Set([...ids, ...(await accountsOfEmail(database, email))])] }
 }
 
 function typesOf(text: string): EventType[] {

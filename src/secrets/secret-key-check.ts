@@ -163,9 +163,9 @@ function refuseAnotherKey(keys: KeyRing, key: KnownSecretKey): void {
 function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]): void {
   const [first] = keys.ids
   if (known.length === 0 || isKnown(first!, known)) return
-  if (known.every(key => !key.isMaking && isRetiredIn(keys, key))) return
+  if (known.every(key => !key.isMaking && isOutOfUse(keys, key))) return
   const before = known.findLast(({ madeAt, isRetired }) => madeAt && !isRetired)?.id ?? known.at(-1)!.id
-  const toRetire = known.filter(({ id, isRetired }) => keys.ids.includes(id) || !isRetired)
+  const toRetire = known.filter(key => keys.ids.includes(key.id) || !isOutOfUse(keys, key))
   throw new OperatorError({
     needed: `a first secret key that every process on this database accepts already`,
     found: `"${first}", which this database has never seen, where "${before}" was used before`,
@@ -179,9 +179,9 @@ function refuseUnacceptedFirst(keys: KeyRing, known: readonly KnownSecretKey[]):
 
 const isKnown = (id: string, known: readonly KnownSecretKey[]): boolean => known.some(key => key.id === id)
 
-/** Whether it verifies nothing, by the settings, or where they lack it, by what the database knows. */
-const isRetiredIn = (keys: KeyRing, { id, isRetired }: KnownSecretKey): boolean =>
-  keys.ids.includes(id) ? !keys.accepts(id) : isRetired
+/** Whether it verifies nothing: by the settings, or where they lack it, since it is retired or never made anything. */
+const isOutOfUse = (keys: KeyRing, { id, isRetired, madeAt }: KnownSecretKey): boolean =>
+  keys.ids.includes(id) ? !keys.accepts(id) : isRetired || madeAt === null
 
 function refuseWhileMaking(keys: KeyRing, key: KnownSecretKey): void {
   const { id, isMaking, madeAt } = key

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { pino } from 'pino'
+import { disableAccount, enableAccount } from '../../src/accounts/account-status-store.ts'
 import { DEADLINES } from '../../src/missed-deadlines.ts'
 import { KeyRing } from '../../src/secrets/key-ring.ts'
 import type { Service } from '../../src/service.ts'
@@ -45,6 +46,8 @@ function sectionsOf(document: string): Map<string, Block[]> {
 }
 
 const SECTIONS = sectionsOf(DOCUMENT)
+
+const NEWER = '0021_operator_events.sql' // of which nothing but its index has to be undone to have a database of before
 
 for (const kind of DATABASES)
   describe(`the steps of docs/incidents.md beside a running service on ${kind}`, () => {
@@ -92,6 +95,7 @@ for (const kind of DATABASES)
 
     async function runBlock({ language, text }: Block, env: Record<string, string> = {}): Promise<string> {
       assert.equal(language, 'sh', 'what is no command cannot be done on the embedded database')
+      if (!text.includes('$SESSION')) return shell(text, env)
       const session = /"id":"([^"]+)"/.exec(await shell('auth-service sessions list --account "$ACCOUNT" --json', env))
       return shell(text, { SESSION: session?.[1] ?? '', ...env })
     }
@@ -184,7 +188,9 @@ for (const kind of DATABASES)
         const steps = stepsOf('A restored backup')
         const printed = []
         for (const step of steps.slice(0, -1)) printed.push(await runBlock(step, env))
-        assert.match(printed.join(''), /Ended 1 session\.[\s\S]*signing_key\.dropped[\s\S]*Disabled [\s\S]*Deleted /)
+        assert.ok(printed[0]!.includes(NEWER))
+        assert.match(printed[1]!, /account\.enabled [^\n]*before-backup/)
+        assert.match(printed.join(''), /Ended 1 session\.[\s\S]*Disabled [\s\S]*Enabled [\s\S]*Deleted /)
         await using restored = await startTestService(kind, { data, env: { AUTH_SECRET_KEY: secretKey } })
         const status = await runBlock(steps.at(-1)!, { ...env, ACCOUNT: backup.account.email })
         assert.match(status, /^k2 +makes [\s\S]*^k1 +retired /m)
@@ -209,13 +215,22 @@ for (const kind of DATABASES)
       },
     }
 
-    /** A copy of what a service with two accounts and a session has stored, hours old. */
+    async function makeOlder({ database }: Service) {
+      await sql`drop index audit_event_operator`.execute(database)
+      await sql`delete from migration where name = ${NEWER}`.execute(database)
+    }
+
+    /** A copy of what a service of the version before with two accounts and a session has stored, hours old. */
     async function backupOfAnother() {
       await using original = await startTestService(kind)
       const account = await confirmedAccount(original)
       const deleted = await confirmedAccount(original)
+      const { database } = original.service
+      await disableAccount(database, account.id, 'before-backup')
+      await enableAccount(database, account.id, 'before-backup')
       const token = await signIn(original, account)
       const keys = await signingKeysOf(original.service)
+      await makeOlder(original.service)
       await original.service[Symbol.asyncDispose]()
       await using copied = new AsyncDisposableStack()
       const { path: dataDirectory } = copied.use(await emptyDirectory())
