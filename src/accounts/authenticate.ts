@@ -106,8 +106,8 @@ function countedBy(email: EmailAddress, network: string, device: Device | undefi
   if (device) return { sign_in_by_device: [device.accountId, device.id] }
   return {
     sign_in_by_address_and_network: [email, network],
-    sign_in_by_address: [email],
     sign_in_by_network: [network],
+    sign_in_by_address: [email],
   }
 }
 

@@ -18,7 +18,7 @@ export async function requestDeviceLink(
   email: EmailAddress,
   { found }: LimitRefusal,
 ): Promise<void> {
-  if (!found.includes('sign_in_by_address') && !found.includes('sign_in_by_address_and_network')) return
+  if (found !== 'sign_in_by_address' && found !== 'sign_in_by_address_and_network') return
   const requestId = uuidv7()
   await inTransaction(database, async transaction => {
     if (await noteDeviceLinkRequest(transaction, requestId, email))

@@ -15,7 +15,10 @@ import { BlockedCounters } from './blocked-counters.ts'
 import { LimitRefusal } from './errors.ts'
 import { LIMITS, type LimitName } from './limits.ts'
 
-/** What an attempt counts by, such as an address, for each limit that it is subject to. */
+/**
+ * What an attempt counts by, such as an address, for each limit that it is subject to. Those come first that fewer share:
+ * of several that block, the first one is named.
+ */
 export type Attempt = { [Name in LimitName]?: readonly string[] }
 
 export type AttemptLimitsOptions = {
@@ -51,7 +54,10 @@ export class AttemptLimits {
   /**
    * Counts an attempt that is about to be made.
    * @param db the transaction that makes it, if that is what decides whether it was made
-   * @throws Refusal `too_many_attempts` with the limit that blocks it for the longest; then it has not been counted
+   *
+   * Whoever is blocked by a limit of their own learns nothing of one that others share, such as that of an address: to ask
+   * costs them nothing, so they could watch it, and see the attempts of its owner.
+   * @throws Refusal `too_many_attempts` with the first limit that blocks it; then it has not been counted
    */
   async count(attempt: Attempt, db: Queryable = this.#options.database): Promise<CountedAttempt> {
     this.refuseKnownBlocked(attempt)
@@ -75,7 +81,7 @@ export class AttemptLimits {
    * @throws Refusal `too_many_attempts`
    */
   refuseKnownBlocked(attempt: Attempt): void {
-    const known = this.#blocked.longest(this.#countersOf(attempt))
+    const known = this.#blocked.first(this.#countersOf(attempt))
     if (known) throw this.#refusal(known.counter, known.seconds)
   }
 
@@ -86,17 +92,17 @@ export class AttemptLimits {
       db,
       refusing.map(({ key }) => key),
     )
-    for (const { key, seconds } of blocks) this.#blocked.note(key, seconds)
-    const longest = blocks.toSorted((a, b) => b.seconds - a.seconds)[0]
-    const counter = refusing.find(({ key }) => longest?.key.equals(key)) ?? refusing[0]!
-    const found = refusing.map(({ name }) => name)
-    return this.#refusal(counter, longest?.seconds ?? 0, found) // the block may have ended meanwhile
+    const blockOf = ({ key }: Counter) => blocks.find(block => block.key.equals(key))
+    const counter = refusing.find(blockOf) ?? refusing[0]! // the block may have ended meanwhile
+    const seconds = blockOf(counter)?.seconds ?? 0
+    this.#blocked.note(counter.key, seconds)
+    return this.#refusal(counter, seconds, true)
   }
 
-  #refusal({ name }: NamedCounter, seconds: number, found: readonly LimitName[] = []): LimitRefusal {
+  #refusal({ name }: NamedCounter, seconds: number, isFresh = false): LimitRefusal {
     this.#options.refusals.inc({ limit: name })
     const facts = { retryAfter: Math.max(1, Math.ceil(seconds)), limit: name }
-    return new LimitRefusal('too_many_attempts', facts, found)
+    return new LimitRefusal('too_many_attempts', facts, isFresh ? name : undefined)
   }
 
   #countersOf(attempt: Attempt): NamedCounter[] {

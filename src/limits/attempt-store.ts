@@ -32,7 +32,10 @@ const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is
  * The keys go in order, so that two attempts never wait for one another in a circle.
  *
  * A block that is longer than any can be was noted while the clock of the database was ahead, and has ended.
- * @returns those that counted it; the others are blocked
+ *
+ * Where one counter is seen to be blocked, the attempt touches none: whoever is blocked on a counter of their own would
+ * otherwise block one that others share, for the moment until it is given back.
+ * @returns those that counted it; if there are fewer, others are blocked
  */
 export async function countAttempt<Of extends Counter>(db: Queryable, counters: readonly Of[]): Promise<Counted<Of>[]> {
   const sorted = counters.toSorted((a, b) => Buffer.compare(a.key, b.key))
@@ -46,7 +49,13 @@ export async function countAttempt<Of extends Counter>(db: Queryable, counters: 
     )
     insert into attempt_counter as counter (key, level, counted_at, blocked_until, forgotten_at)
     select key, 1, auth_now(), '-infinity', auth_now() + make_interval(secs => forgiven_after)
-    from attempted order by key
+    from attempted
+    where not exists (
+      select from attempted join attempt_counter known using (key)
+      where known.blocked_until > auth_now()
+        and known.blocked_until <= auth_now() + make_interval(secs => longest_block + ${sql.lit(TRANSACTIONS_APART)})
+    )
+    order by key
     on conflict (key) do update set (level, counted_at, blocked_until, forgotten_at) = (
       select raised.level, auth_now(),
         case when raised.level <= burst - 1 then '-infinity' else auth_now() + make_interval(secs => least(

@@ -19,19 +19,17 @@ export class BlockedCounters {
     this.#until.set(key.toString('base64'), { known: Math.min(this.#now() + REMEMBERED_FOR, blocked), blocked })
   }
 
-  /** The one of these that is known to be blocked for the longest. */
-  longest<Some extends Counter>(counters: readonly Some[]): { counter: Some; seconds: number } | undefined {
-    let longest: { counter: Some; seconds: number } | undefined
+  /** The first of these that is known to be blocked. */
+  first<Some extends Counter>(counters: readonly Some[]): { counter: Some; seconds: number } | undefined {
     for (const counter of counters) {
       const name = counter.key.toString('base64')
       const until = this.#until.get(name)
       if (until === undefined) continue
       const now = this.#now()
       const isPast = until.known <= now || until.known > now + REMEMBERED_FOR // or the clock was put back
-      if (isPast) this.#until.delete(name)
-      else if (!longest || until.blocked - now > longest.seconds * 1_000)
-        longest = { counter, seconds: (until.blocked - now) / 1_000 }
+      if (!isPast) return { counter, seconds: (until.blocked - now) / 1_000 }
+      this.#until.delete(name)
     }
-    return longest
+    return undefined
   }
 }

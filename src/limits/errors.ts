@@ -17,10 +17,10 @@ export const LIMIT_PROBLEMS = {
 export type LimitCode = keyof typeof LIMIT_PROBLEMS
 
 export class LimitRefusal extends Refusal<LimitCode> {
-  /** The limits that the database has just found reached; none where this process knew it from before. */
-  readonly found: readonly LimitName[]
+  /** The limit that the database has just found reached; undefined where this process knew it from before. */
+  readonly found: LimitName | undefined
 
-  constructor(code: LimitCode, facts: ProblemFacts, found: readonly LimitName[] = []) {
+  constructor(code: LimitCode, facts: ProblemFacts, found?: LimitName) {
     super(code, facts)
     this.found = found
   }

@@ -186,6 +186,31 @@ for (const kind of DATABASES)
         await limits.attempts.count({ sign_in_by_address: ['x'] })
     })
 
+    test('[R36] Whoever is blocked by a limit of their own neither sees nor touches one that others share', async () => {
+      const refusalWhere = async (isSharedBlocked: boolean) => {
+        const limits = await open()
+        const own = { sign_in_by_network: ['n'] }
+        const shared = { sign_in_by_address: ['x'] }
+        for (let count = 0; count < LIMITS.sign_in_by_address.burst; count++) await limits.attempts.count(shared)
+        await limits.elapse(31)
+        for (let count = 0; count < LIMITS.sign_in_by_network.burst; count++) await limits.attempts.count(own)
+        if (isSharedBlocked) await limits.attempts.count(shared)
+        const counters = () => limits.database.selectFrom('attempt_counter').selectAll().orderBy('key').execute()
+        const before = await counters()
+        const refusals = []
+        for (const process of [limits.elsewhere, limits.attempts, limits.elsewhere])
+          refusals.push(await process.count({ ...own, ...shared }).catch(({ facts, found }) => ({ facts, found })))
+        assert.deepEqual(await counters(), before)
+        await (isSharedBlocked
+          ? assert.rejects(limits.elsewhere.count(shared), LimitRefusal)
+          : limits.elsewhere.count(shared))
+        return refusals
+      }
+      const blocked = await refusalWhere(true)
+      assert.equal(blocked[0].found, 'sign_in_by_network')
+      assert.deepEqual(blocked, await refusalWhere(false))
+    })
+
     test('The limits by network can be switched off, and no other', async () => {
       const limits = await open({ holdsOptional: false })
       for (let count = 0; count < 2 * LIMITS.sign_up_by_network.burst; count++)

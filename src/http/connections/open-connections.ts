@@ -8,14 +8,15 @@ import { StalledWrites } from './stalled-writes.ts'
 /**
  * How many connections each address that we listen on may have; further ones are closed at once. The proxy that ends TLS
  * has one for each request under way and some that wait, so that ordinary use needs hundreds. An idle one costs about
- * 10 KB and an unfinished body 64 KB more, so that the worst of clients takes less than 1 GB.
+ * 10 KB and an unfinished body 16 KB more, so that the worst of clients takes less than 500 MB.
  */
 const MOST_CONNECTIONS = 10_000
 
 /** How many of these one network may have. A trusted proxy may have all, since those of its clients are its own. */
 const MOST_OF_A_NETWORK = 2_000
 
-const SWEEP_EVERY = 500 // milliseconds; so long has a request to arrive that was on its way when a stop began
+const SWEEP_EVERY = 500 // milliseconds
+const ARRIVES_WITHIN = 500 // milliseconds; so long has a request that was on its way when a stop began
 const ANSWERED_WITHIN = 5_000 // milliseconds; so is every request, whatever the database does
 
 export type OpenConnectionsOptions = {
@@ -91,9 +92,9 @@ export class OpenConnections {
 
   #sweep(): void {
     const now = performance.now()
+    const stopping = this.#stopBegan === undefined ? 0 : now - this.#stopBegan
     for (const [socket, network] of this.#sockets) {
-      if (this.#stopBegan !== undefined && (now - this.#stopBegan >= ANSWERED_WITHIN || !hasWholeRequest(socket)))
-        socket.destroy()
+      if (stopping >= ANSWERED_WITHIN || (stopping >= ARRIVES_WITHIN && !hasWholeRequest(socket))) socket.destroy()
       else if (this.#stalledWrites.has(socket, now)) {
         socket.resetAndDestroy() // else the system would keep what it has taken, for minutes
         this.#countClosed('stopped_reading', this.#warn.stalled, network)
