@@ -1,7 +1,7 @@
 import { networksOfFailedSignIns } from '../audit/audit-store.ts'
 import type { EmailAddress } from '../email/address.ts'
 import { blockedCounters, forgetCounters } from '../limits/attempt-store.ts'
-import type { LimitName } from '../limits/limits.ts'
+import { LIMITS, type LimitName } from '../limits/limits.ts'
 import type { PurposeKeys } from '../secrets/key-ring.ts'
 import { keyedHashes } from '../secrets/keyed-hash.ts'
 import type { Queryable } from '../storage/database.ts'
@@ -13,7 +13,11 @@ import type { Account } from './account-store.ts'
  * @param keys what counters are named with
  */
 export async function signInBlockedFor(db: Queryable, keys: PurposeKeys, email: EmailAddress): Promise<number> {
-  const blocks = await blockedCounters(db, counterKeys(keys, 'sign_in_by_address', email))
+  const counters = counterKeys(keys, 'sign_in_by_address', email).map(key => ({
+    key,
+    limit: LIMITS.sign_in_by_address,
+  }))
+  const blocks = await blockedCounters(db, counters)
   return Math.ceil(Math.max(0, ...blocks.map(({ seconds }) => seconds)))
 }
 

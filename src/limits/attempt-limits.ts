@@ -44,7 +44,7 @@ type CountedCounter = Counted<NamedCounter>
  */
 export class AttemptLimits {
   readonly #options: AttemptLimitsOptions
-  readonly #blocked: BlockedCounters
+  readonly #blocked: BlockedCounters<NamedCounter>
 
   constructor(options: AttemptLimitsOptions) {
     this.#options = options
@@ -81,21 +81,19 @@ export class AttemptLimits {
    * @throws Refusal `too_many_attempts`
    */
   refuseKnownBlocked(attempt: Attempt): void {
-    const known = this.#blocked.first(this.#countersOf(attempt))
+    const known = this.#blocked.find(this.#countersOf(attempt))
     if (known) throw this.#refusal(known.counter, known.seconds)
   }
 
   async #blockedRefusal(db: Queryable, counters: NamedCounter[], counted: CountedCounter[]): Promise<LimitRefusal> {
     if (counted.length > 0) await giveBackAttempt(db, counted)
     const refusing = counters.filter(({ name }) => !counted.some(other => other.name === name))
-    const blocks = await blockedCounters(
-      db,
-      refusing.map(({ key }) => key),
-    )
+    const blocks = await blockedCounters(db, refusing)
     const blockOf = ({ key }: Counter) => blocks.find(block => block.key.equals(key))
-    const counter = refusing.find(blockOf) ?? refusing[0]! // the block may have ended meanwhile
-    const seconds = blockOf(counter)?.seconds ?? 0
-    this.#blocked.note(counter.key, seconds)
+    const counter = refusing.find(blockOf)
+    if (!counter) return this.#refusal(refusing[0]!, 0) // the block has ended meanwhile
+    const { seconds } = blockOf(counter)!
+    this.#blocked.note(counters, { counter, seconds })
     return this.#refusal(counter, seconds, true)
   }
 

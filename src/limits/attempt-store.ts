@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { DELETED_AT_ONCE, type Queryable } from '../storage/database.ts'
 import type { Limit } from './limits.ts'
 
@@ -24,14 +24,17 @@ export type Counted<Of extends Counter = Counter> = Of & { countedAt: number }
 const TRANSACTIONS_APART = 60
 const HIGHEST_POWER = 30 // no block is as long as 2^30 times the first; what is more would overflow
 
+/** In SQL. A block that is longer than any can be was noted while the clock of the database was ahead, and has ended. */
+const isBlocked = (blockedUntil: RawBuilder<Date>, longestBlock: RawBuilder<number>) =>
+  sql<boolean>`(${blockedUntil} > auth_now()
+    and ${blockedUntil} <= auth_now() + make_interval(secs => ${longestBlock} + ${sql.lit(TRANSACTIONS_APART)}))`
+
 /**
  * Counts an attempt on all counters that are not blocked. Parallel attempts count one after the other, each judged by
  * what the one before left: ON CONFLICT locks the row and looks at its latest version.
  *
  * What is not blocked is so since ever, and not since now: the transaction whose now() it is may have begun later.
  * The keys go in order, so that two attempts never wait for one another in a circle.
- *
- * A block that is longer than any can be was noted while the clock of the database was ahead, and has ended.
  *
  * Where one counter is seen to be blocked, the attempt touches none: whoever is blocked on a counter of their own would
  * otherwise block one that others share, for the moment until it is given back.
@@ -52,8 +55,7 @@ export async function countAttempt<Of extends Counter>(db: Queryable, counters: 
     from attempted
     where not exists (
       select from attempted join attempt_counter known using (key)
-      where known.blocked_until > auth_now()
-        and known.blocked_until <= auth_now() + make_interval(secs => longest_block + ${sql.lit(TRANSACTIONS_APART)})
+      where ${isBlocked(sql`known.blocked_until`, sql`longest_block`)}
     )
     order by key
     on conflict (key) do update set (level, counted_at, blocked_until, forgotten_at) = (
@@ -69,10 +71,7 @@ export async function countAttempt<Of extends Counter>(db: Queryable, counters: 
       ) as raised
       where attempted.key = excluded.key
     )
-    where counter.blocked_until <= auth_now() or counter.blocked_until > auth_now() + (
-      select make_interval(secs => longest_block + ${sql.lit(TRANSACTIONS_APART)})
-      from attempted where attempted.key = excluded.key
-    )
+    where not ${isBlocked(sql`counter.blocked_until`, sql`(select longest_block from attempted where attempted.key = excluded.key)`)}
     returning key, extract(epoch from counted_at)::float8 as "countedAt"`.execute(db)
   return rows.flatMap(({ key, countedAt }) => {
     const counter = counters.find(each => each.key.equals(key))
@@ -118,11 +117,13 @@ export async function forgetCounters(db: Queryable, keys: readonly Buffer[]): Pr
 /** Which counters are blocked, and for how many seconds more. */
 export async function blockedCounters(
   db: Queryable,
-  keys: readonly Buffer[],
+  counters: readonly Counter[],
 ): Promise<{ key: Buffer; seconds: number }[]> {
   const { rows } = await sql<{ key: Buffer; seconds: number }>`
     select key, extract(epoch from blocked_until - auth_now())::float8 as seconds
-    from attempt_counter where key = any(${keys}::bytea[]) and blocked_until > auth_now()`.execute(db)
+    from attempt_counter join unnest(${counters.map(({ key }) => key)}::bytea[],
+      ${counters.map(({ limit }) => limit.longestBlock)}::float8[]) as asked (key, longest_block) using (key)
+    where ${isBlocked(sql`blocked_until`, sql`longest_block`)}`.execute(db)
   return rows.map(({ key, seconds }) => ({ key: Buffer.from(key), seconds }))
 }
 

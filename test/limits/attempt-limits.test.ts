@@ -201,16 +201,30 @@ for (const kind of DATABASES)
         for (const process of [limits.elsewhere, limits.attempts, limits.elsewhere])
           await process.count({ ...own, ...shared }).catch(({ facts, found }) => refusals.push({ facts, found }))
         assert.deepEqual(await counters(), before)
-        await (isSharedBlocked
-          ? assert.rejects(limits.elsewhere.count(shared), LimitRefusal)
-          : limits.elsewhere.count(shared))
+        await limits.elapse(1) // so long its own block is remembered
+        const ofAnother = limits.elsewhere.count({ sign_in_by_network: ['other'], ...shared })
+        await (isSharedBlocked ? assert.rejects(ofAnother, LimitRefusal) : ofAnother)
+        await limits.elsewhere.count({ ...own, ...shared }).catch(({ facts, found }) => refusals.push({ facts, found }))
         return refusals
       }
       const blocked = await refusalWhere(true)
       const facts = { limit: 'sign_in_by_network', retryAfter: 10 }
       const fresh = { facts, found: 'sign_in_by_network' }
-      assert.deepEqual(blocked, [fresh, fresh, { facts, found: undefined }])
+      const later = { facts: { ...facts, retryAfter: 9 }, found: 'sign_in_by_network' }
+      assert.deepEqual(blocked, [fresh, fresh, { facts, found: undefined }, later])
       assert.deepEqual(blocked, await refusalWhere(false))
+    })
+
+    test('A block that was noted while the clock was ahead is not named either', async () => {
+      const limits = await open()
+      await limits.attempts.count(ofDevice('a'))
+      await limits.database
+        .updateTable('attempt_counter')
+        .set({ blocked_until: new Date(START + 86_400_000) })
+        .execute()
+      const network = { sign_in_by_network: ['n'] }
+      for (let count = 0; count < LIMITS.sign_in_by_network.burst; count++) await limits.attempts.count(network)
+      await assert.rejects(limits.attempts.count({ ...ofDevice('a'), ...network }), refused('sign_in_by_network', 10))
     })
 
     test('The limits by network can be switched off, and no other', async () => {
