@@ -113,7 +113,10 @@ describe('the command line', () => {
     await run(keyed('k1', 'throwaway'), 'keys', 'list')
     await run(keyed('k2', 'real'), 'keys', 'rotate')
     assert.match(await refused(keyed('k2', 'another'), 'keys', 'rotate'), /another key of the same id/)
-    assert.match(await refused(keyed('k1', 'throwaway'), 'keys', 'rotate'), /"k2", which \d+ signing keys of this database still need/)
+    assert.match(
+      await refused(keyed('k1', 'throwaway'), 'keys', 'rotate'),
+      /"k2", which \d+ signing keys of this database still need/,
+    )
     await using directory = await emptyDirectory()
     await using service = new ServiceProcess({ ...keyed('k2', 'real'), AUTH_DATA_DIR: directory.path })
     await service.started()
