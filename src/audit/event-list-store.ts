@@ -32,6 +32,11 @@ export type EventFilter = {
 
 /** What events can be counted by. */
 export type EventGroup = 'email' | 'network' | 'type'
+const COLUMNS: Record<EventGroup, RawBuilder<string | null>> = {
+  email: sql`email`,
+  network: sql`network`,
+  type: sql`type`,
+}
 
 export type EventCount = {
   value: string
@@ -133,9 +138,9 @@ async function countSlice(
       select id, at, type, outcome, account_id, email, network, operator, count
       from audit_event where ${isInSpan(filter, after)} order by at desc, id desc limit ${rows}
     ), counted as (
-      select ${sql.ref(by)} as value, email, network, sum(count) as events,
+      select ${COLUMNS[by]} as value, email, network, sum(count) as events,
         coalesce(sum(count) filter (where outcome = 'failure'), 0) as failures, max(at) as last_at
-      from slice where ${isChosen(filter)} and ${sql.ref(by)} is not null group by value, email, network
+      from slice where ${isChosen(filter)} and ${COLUMNS[by]} is not null group by value, email, network
     )
     select (select count(*)::int from slice) as rows,
       (select json_build_object('id', id::text, 'at', extract(epoch from at) * 1000) from slice order by at, id limit 1) as earliest,
