@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { EmailAddress } from '../email/address.ts'
 import type { Queryable } from '../storage/database.ts'
-import { type AccountStatus, IS_OVERTAKEN } from './account-store.ts'
+import { type AccountStatus, IS_SUPERSEDED } from './account-store.ts'
 
 export type ListedAccount = {
   id: string
@@ -33,7 +33,7 @@ export async function listAccounts(db: Queryable, filter: AccountFilter, limit: 
       'created_at as createdAt',
       'confirmed_at as confirmedAt',
       sql<Date | null>`coalesce(superseded_at, (
-        select overtaking.confirmed_at from account overtaking where ${IS_OVERTAKEN}))`.as('supersededAt'),
+        select confirmed.confirmed_at from account confirmed where ${IS_SUPERSEDED}))`.as('supersededAt'),
     ])
     .$if(id !== undefined, query => query.where('id', '=', id!))
     .$if(email !== undefined, query => query.where('email', '=', email!))

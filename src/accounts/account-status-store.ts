@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { eventForEach } from '../audit/audit-store.ts'
 import type { Database, Queryable } from '../storage/database.ts'
-import { IS_OVERTAKEN } from './account-store.ts'
+import { IS_SUPERSEDED } from './account-store.ts'
 
 const FACTS = { accountId: sql`id`, email: sql`email` }
 
@@ -37,12 +37,12 @@ export async function enableAccount(db: Queryable, id: string, operator?: string
 const SUPERSEDED_AT_ONCE = 1_000
 
 /**
- * Deletes an account with its sessions and all else but its audit events. The sign-ups that its confirmation overtook,
+ * Deletes an account with its sessions and all else but its audit events. The sign-ups that its confirmation superseded,
  * which its existence has refused, are marked as superseded before, some at a time: there is no limit to how many there are.
  * @returns false when there is none
  */
 export async function deleteAccount(database: Database, id: string, operator?: string): Promise<boolean> {
-  while ((await supersedeOvertaken(database, id)) > 0);
+  while ((await markSuperseded(database, id)) > 0);
   const { rows } = await sql`
     with deleted as (
       delete from account where id = ${id} returning id, email
@@ -54,17 +54,17 @@ export async function deleteAccount(database: Database, id: string, operator?: s
 }
 
 /** @returns how many it found to mark, at most 1,000; some may have been deleted meanwhile, and there may be more */
-async function supersedeOvertaken(db: Queryable, id: string): Promise<number> {
+async function markSuperseded(db: Queryable, id: string): Promise<number> {
   const { rows } = await sql<{ found: number }>`
-    with overtaken as materialized (
-      select account.id, overtaking.confirmed_at as superseded_at
-      from account overtaking join account on ${IS_OVERTAKEN}
-      where overtaking.id = ${id} and account.superseded_at is null
+    with superseded as materialized (
+      select account.id, confirmed.confirmed_at as superseded_at
+      from account confirmed join account on ${IS_SUPERSEDED}
+      where confirmed.id = ${id} and account.superseded_at is null
       limit ${SUPERSEDED_AT_ONCE}
     ), marked as (
-      update account set superseded_at = overtaken.superseded_at
-      from overtaken where account.id = overtaken.id and account.confirmed_at is null
+      update account set superseded_at = superseded.superseded_at
+      from superseded where account.id = superseded.id and account.confirmed_at is null
     )
-    select count(*)::int as found from overtaken`.execute(db)
+    select count(*)::int as found from superseded`.execute(db)
   return rows[0]!.found
 }

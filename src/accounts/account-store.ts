@@ -153,9 +153,9 @@ export async function findNewestAccount(db: Queryable, email: EmailAddress): Pro
   return row && accountOf(row)
 }
 
-/** In SQL: whether `overtaking`, an account of the same address, was confirmed after `account` was created. */
-export const IS_OVERTAKEN = sql<boolean>`overtaking.email = account.email and overtaking.confirmed_at is not null
-  and account.confirmed_at is null and account.created_at <= overtaking.confirmed_at`
+/** In SQL: whether `confirmed`, an account of the same address, was confirmed after `account` was created. */
+export const IS_SUPERSEDED = sql<boolean>`confirmed.email = account.email and confirmed.confirmed_at is not null
+  and account.confirmed_at is null and account.created_at <= confirmed.confirmed_at`
 
 /** Makes an account active. @returns when it was confirmed */
 export async function activateAccount(db: Queryable, id: string): Promise<Date> {
